@@ -1,0 +1,23 @@
+//! Reads what a mail system says about itself and turns it into Prometheus metrics.
+//!
+//! The rooms, in a line's order. Each knows only those before it.
+//!
+//! | room | makes | of |
+//! | --- | --- | --- |
+//! | [`source`] | blocks of lines with a position | files |
+//! | [`record`] | a [`record::Record`]: the line without its header | a line |
+//! | [`parse`] | a typed, borrowed event | a record |
+//! | [`track`] | facts about messages, accounts and relays | events |
+//! | [`metrics`] | series | facts |
+//! | [`web`], [`report`] | what a person or Prometheus sees | series |
+//!
+//! [`simulate`] writes logs and their truth for the demo, the tests and the benchmarks.
+
+pub mod metrics;
+pub mod parse;
+pub mod record;
+pub mod report;
+pub mod simulate;
+pub mod source;
+pub mod track;
+pub mod web;
