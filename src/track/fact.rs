@@ -245,6 +245,11 @@ pub struct Delivered<'a> {
 pub enum Fact<'a> {
     /// An account that exists did something for the first time: its series begin at 0.
     AccountSeen(Account<'a>),
+    /// How often the account's name had failed before it was known to exist.
+    EarlierFailures {
+        account: Account<'a>,
+        count: u32,
+    },
     /// A message was accepted.
     Message {
         origin: Origin,
