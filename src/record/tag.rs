@@ -98,12 +98,9 @@ fn tag(text: &[u8]) -> Option<(&[u8], Option<u32>, &[u8])> {
         }
         let (program, rest) = cut(text, at)?;
         match byte {
-            b'[' => {
-                if let Some((pid, rest)) = pid(rest)
-                    && at > 0
-                {
-                    return Some((program, pid, rest.strip_prefix(b" ").unwrap_or(rest)));
-                }
+            b'[' if at > 0 => {
+                let (pid, rest) = pid(rest)?;
+                return Some((program, pid, rest.strip_prefix(b" ").unwrap_or(rest)));
             }
             b':' => {
                 // `fe80:: ` is a host.

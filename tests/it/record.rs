@@ -246,11 +246,11 @@ fn rfc3339() {
         ),
         (
             b"2026-11-24 00:16:31.9-05:30 mx1 dovecot: x",
-            "2026-11-24T05:46:31.900Z mx1 dovecot - - x1 x",
+            "2026-11-24T05:46:31.9Z mx1 dovecot - - x1 x",
         ),
         (
             b"2026-11-24T00:16:31.98+0100 mx1 dovecot: x",
-            "2026-11-23T23:16:31.980Z mx1 dovecot - - x1 x",
+            "2026-11-23T23:16:31.98Z mx1 dovecot - - x1 x",
         ),
         (
             b"2026-11-24T00:16:31.123456789Z mx1 dovecot: x",
@@ -308,9 +308,7 @@ fn rfc5424() {
         ),
         (
             b"<22>1 2026-11-24T00:16:31Z mx1 dovecot 1 - [a@1 k=\"\\\"] x",
-            "- - - - 6 x1 1 2026-11-24T00:16:31Z mx1 dovecot 1 - [a@1 k=\"\\\\\\\"] x"
-                .replace("\\\\\\\"", "\\\"")
-                .leak(),
+            r#"- - - - 6 x1 1 2026-11-24T00:16:31Z mx1 dovecot 1 - [a@1 k=\"\\\"] x"#,
         ),
         (
             b"<22>1 2026-11-24T00:16:31Z mx1 dovecot 1 - x",
@@ -397,8 +395,6 @@ fn no_header() {
 fn repeated() {
     let read = |message: &str| {
         let line = format!("Nov 24 00:16:31 mx1 dovecot: {message}");
-        let record = headers("UTC").read(line.as_bytes()).message.len();
-        let _ = record;
         show(&headers("UTC").read(line.as_bytes()))
             .strip_prefix("2026-11-24T00:16:31Z mx1 dovecot - - ")
             .expect("the header")
@@ -544,7 +540,12 @@ fn summer_time_berlin() {
             ("Mar 29 02:30:00", "2026-03-29T01:30:00Z"),
             ("Mar 29 03:00:00", "2026-03-29T01:00:00Z"),
             ("Mar 29 03:00:01", "2026-03-29T01:00:01Z"),
-            // 02:00 to 03:00 is had twice
+        ],
+    );
+    // 02:00 to 03:00 is had twice
+    check_times(
+        headers("Europe/Berlin"),
+        &[
             ("Oct 25 01:59:59", "2026-10-24T23:59:59Z"),
             ("Oct 25 02:00:00", "2026-10-25T00:00:00Z"),
             ("Oct 25 02:59:59", "2026-10-25T00:59:59Z"),
@@ -570,6 +571,11 @@ fn summer_time_new_york() {
             ("Mar  8 01:59:59", "2026-03-08T06:59:59Z"),
             ("Mar  8 02:30:00", "2026-03-08T07:30:00Z"),
             ("Mar  8 03:00:00", "2026-03-08T07:00:00Z"),
+        ],
+    );
+    check_times(
+        headers("America/New_York"),
+        &[
             ("Nov  1 00:59:59", "2026-11-01T04:59:59Z"),
             ("Nov  1 01:30:00", "2026-11-01T05:30:00Z"),
             ("Nov  1 01:00:00", "2026-11-01T06:00:00Z"),
@@ -633,7 +639,11 @@ fn word(pattern: &'static str) -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Nothing panics, and all that is handed out lies in the line, in the header's order.
     #[test]
@@ -658,9 +668,6 @@ proptest! {
                     prop_assert!(part.len() <= 256);
                     before = part_end;
                 }
-            }
-            if record.time_ms.is_none() && record.program.is_empty() && record.host.is_empty() {
-                prop_assert_eq!(record.pid, None);
             }
         }
     }
@@ -755,7 +762,7 @@ proptest! {
         let zone = TimeZone::get(zone).expect("a zone that jiff has");
         let noon = |second: i64| second - second.rem_euclid(86_400) + 43_200;
         let mut second = noon(start);
-        let mut headers = Headers::new(zone.clone(), second * 1000);
+        let mut headers = Headers::new(zone.clone(), (second + 12_000_000) * 1000);
         for (step, late) in steps {
             // A silence that ends in the hour that is had twice cannot be told: it ends at noon.
             second = if step < 1_500 { second + step } else { noon(second + step) };
