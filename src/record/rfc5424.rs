@@ -3,7 +3,7 @@
 //! Never: what the structured data says.
 
 use super::rfc3339;
-use super::tag::{Tagged, cut, is_blank_or_control, nil_to_empty};
+use super::tag::{Tagged, cut, field_end, nil_to_empty, number};
 use super::time::Clock;
 
 /// RFC 5424 allows less for each field; a longer one is text.
@@ -38,6 +38,7 @@ pub(super) fn read<'a>(
         Tagged {
             host: nil_to_empty(host),
             program: nil_to_empty(program),
+            // PROCID may be any text.
             pid: number(pid),
             message,
         },
@@ -47,25 +48,10 @@ pub(super) fn read<'a>(
 /// One field and the rest behind its blank.
 #[inline]
 fn field(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = text
-        .iter()
-        .take(FIELD_MAX + 1)
-        .position(|&byte| is_blank_or_control(byte))?;
-    match text.get(end) {
-        Some(b' ') if end > 0 => cut(text, end),
+    match field_end(text)? {
+        (end @ 1..=FIELD_MAX, b' ') => cut(text, end),
         _ => None,
     }
-}
-
-/// PROCID is any text; a pid only where it is a number.
-fn number(field: &[u8]) -> Option<u32> {
-    if field.is_empty() {
-        return None;
-    }
-    field.iter().try_fold(0_u32, |sum, byte| match byte {
-        b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u32::from(byte - b'0')),
-        _ => None,
-    })
 }
 
 /// Skips `-` or `[id name="value"]...`, and the blank behind it where a message follows.

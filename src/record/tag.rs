@@ -26,7 +26,7 @@ pub(super) struct Tagged<'a> {
 /// Where no tag follows, the program is empty and the message is all that stands there.
 #[inline]
 pub(super) fn split(text: &[u8]) -> Tagged<'_> {
-    let (host, rest) = match special(text) {
+    let (host, rest) = match word_end(text) {
         Some((at, b' ')) if at <= HOST_MAX => match cut(text, at) {
             // Postfix's own file where myhostname has no first label: two blanks, no host.
             Some((host, rest)) => (nil_to_empty(host), rest),
@@ -91,7 +91,7 @@ fn plain<'a>(host: &'a [u8], message: &'a [u8]) -> Tagged<'a> {
 fn tag(text: &[u8]) -> Option<(&[u8], Option<u32>, &[u8])> {
     let mut from = 0;
     loop {
-        let (at, byte) = special(text.get(from..)?)?;
+        let (at, byte) = word_end(text.get(from..)?)?;
         let at = from + at;
         if at > TAG_MAX {
             return None;
@@ -121,26 +121,61 @@ fn tag(text: &[u8]) -> Option<(&[u8], Option<u32>, &[u8])> {
 /// `4242]:` with what follows. What is no number or too large for one is no pid, yet ends the tag.
 #[inline]
 fn pid(text: &[u8]) -> Option<(Option<u32>, &[u8])> {
-    let mut number: u64 = 0;
-    let mut is_number = true;
-    for (length, &byte) in text.iter().enumerate().take(PID_MAX + 1) {
-        match byte {
-            b'0'..=b'9' => number = number.wrapping_mul(10).wrapping_add(u64::from(byte - b'0')),
-            b']' => {
-                let rest = text.get(length + 1..)?.strip_prefix(b":")?;
-                // Ten digits cannot have wrapped.
-                let pid = match length {
-                    1..=10 if is_number => u32::try_from(number).ok(),
-                    _ => None,
-                };
-                return Some((pid, rest));
-            }
-            b'[' => return None,
-            _ if is_blank_or_control(byte) => return None,
-            _ => is_number = false,
-        }
+    match short_pid(text) {
+        Some((pid, rest)) => Some((Some(pid), rest)),
+        None => odd_pid(text),
     }
-    None
+}
+
+/// One to seven digits and `]:`, as Linux has pids, eight bytes at once.
+#[inline]
+fn short_pid(text: &[u8]) -> Option<(u32, &[u8])> {
+    let word = u64::from_le_bytes(*text.first_chunk::<8>()?);
+    let end = equal(word, b']') & HIGHS;
+    let length = (end.trailing_zeros() / 8) as usize;
+    if !(1..=7).contains(&length) {
+        return None;
+    }
+    // Zeros go in before the digits and all behind them falls out.
+    let digits = (word ^ (ONES * 0x30)) << (64 - 8 * length);
+    if (digits | digits.wrapping_add(ONES * 6)) & (ONES * 0xf0) != 0 {
+        return None;
+    }
+    // Neighbours join: digits to pairs, pairs to fours, fours to the number.
+    let pairs = digits * 10 + (digits >> 8);
+    let low = (pairs & 0xff_0000_00ff).wrapping_mul(100 + (1_000_000 << 32));
+    let high = ((pairs >> 16) & 0xff_0000_00ff).wrapping_mul(1 + (10_000 << 32));
+    let number = (low.wrapping_add(high) >> 32) as u32;
+    let rest = text.get(length + 1..)?.strip_prefix(b":")?;
+    Some((number, rest))
+}
+
+#[cold]
+fn odd_pid(text: &[u8]) -> Option<(Option<u32>, &[u8])> {
+    let end = text
+        .iter()
+        .take(PID_MAX + 1)
+        .position(|&byte| byte == b']')?;
+    let (pid, rest) = cut(text, end)?;
+    if pid
+        .iter()
+        .any(|&byte| byte == b'[' || is_blank_or_control(byte))
+    {
+        return None;
+    }
+    Some((number(pid), rest.strip_prefix(b":")?))
+}
+
+/// A number that is all digits and fits.
+#[inline]
+pub(super) fn number(text: &[u8]) -> Option<u32> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0_u32, |sum, byte| match byte {
+        b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u32::from(byte - b'0')),
+        _ => None,
+    })
 }
 
 /// RFC 5424's word for "nothing", which rsyslog writes in the other forms too.
@@ -160,34 +195,59 @@ pub(super) fn is_blank_or_control(byte: u8) -> bool {
     byte <= b' ' || byte == 0x7f
 }
 
-/// The first byte that ends a word of a header (a blank, a control character, `:` or `[`),
-/// and where it stands.
-///
-/// Eight bytes at a time: a borrow may mark bytes above the first that is meant, never below.
+/// Where a field ends: at a blank or a control character.
 #[inline]
-fn special(text: &[u8]) -> Option<(usize, u8)> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGHS: u64 = ONES << 7;
+pub(super) fn field_end(text: &[u8]) -> Option<(usize, u8)> {
+    first(text, blank_or_control, is_blank_or_control)
+}
+
+/// Where a word of a host or a tag may end: there, and at `:` or `[`.
+#[inline]
+fn word_end(text: &[u8]) -> Option<(usize, u8)> {
+    first(
+        text,
+        |word| blank_or_control(word) | equal(word, b':') | equal(word, b'['),
+        |byte| is_blank_or_control(byte) || matches!(byte, b':' | b'['),
+    )
+}
+
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = ONES << 7;
+
+/// The first byte that is meant, and where it stands.
+///
+/// Eight at a time: `marks` answers with the high bit of each byte that is meant. A borrow may set
+/// one above the first that is meant, never below, and the other bits mean nothing.
+#[inline(always)]
+fn first(
+    text: &[u8],
+    marks: impl Fn(u64) -> u64,
+    is_meant: impl Fn(u8) -> bool,
+) -> Option<(usize, u8)> {
     let mut at = 0;
     let mut rest = text;
     while let Some((bytes, tail)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*bytes);
-        let equal = |byte: u8| {
-            let zero = word ^ (ONES * u64::from(byte));
-            zero.wrapping_sub(ONES) & !zero
-        };
-        let low = word.wrapping_sub(ONES * 0x21) & !word;
-        let marks = (low | equal(b':') | equal(b'[') | equal(0x7f)) & HIGHS;
+        let marks = marks(word) & HIGHS;
         if marks != 0 {
-            let at = at + (marks.trailing_zeros() / 8) as usize;
-            return text.get(at).map(|&byte| (at, byte));
+            let bit = marks.trailing_zeros();
+            // The mark is the high bit of its byte.
+            return Some((at + (bit / 8) as usize, (word >> (bit - 7)) as u8));
         }
         at += 8;
         rest = tail;
     }
-    let at = at
-        + rest
-            .iter()
-            .position(|&byte| is_blank_or_control(byte) || matches!(byte, b':' | b'['))?;
-    text.get(at).map(|&byte| (at, byte))
+    let within = rest.iter().position(|&byte| is_meant(byte))?;
+    Some((at + within, *rest.get(within)?))
+}
+
+#[inline(always)]
+fn equal(word: u64, byte: u8) -> u64 {
+    let zero = word ^ (ONES * u64::from(byte));
+    zero.wrapping_sub(ONES) & !zero
+}
+
+#[inline(always)]
+fn blank_or_control(word: u64) -> u64 {
+    (word.wrapping_sub(ONES * 0x21) & !word) | equal(word, 0x7f)
 }
