@@ -46,7 +46,7 @@ impl Stamps {
         let (zone_ms, rest) = self.zone_ms(rest)?;
         let time_ms = match zone_ms {
             Some(zone_ms) => local_ms - zone_ms,
-            None => clock.from_local_ms(local_ms),
+            None => clock.utc_ms(local_ms),
         };
         clock.saw(time_ms);
         Some((time_ms, rest))

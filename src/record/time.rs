@@ -78,31 +78,31 @@ impl Clock {
         let mut midnights = (around - span..=around + span)
             .rev()
             .filter_map(|year| midnight_ms(year, month, day));
-        let utc_ms = |midnight_ms: i64| {
+        let time_ms = |midnight_ms: i64| {
             let local_ms = midnight_ms + in_day_ms;
             local_ms - self.offsets_ms(local_ms).0
         };
         match self.previous_ms {
             Some(previous_ms) => {
-                midnights.min_by_key(|&midnight| utc_ms(midnight).abs_diff(previous_ms))
+                midnights.min_by_key(|&midnight| time_ms(midnight).abs_diff(previous_ms))
             }
-            None => midnights.find(|&midnight| utc_ms(midnight) <= self.now_ms + AHEAD_MAX_MS),
+            None => midnights.find(|&midnight| time_ms(midnight) <= self.now_ms + AHEAD_MAX_MS),
         }
     }
 
     /// Takes the zone off a local time. An hour that is had twice (the end of summer time) goes on
     /// from the stamp before it; one that never was is shifted by what the clock was put forward.
     #[inline]
-    pub(super) fn from_local_ms(&mut self, local_ms: i64) -> i64 {
+    pub(super) fn utc_ms(&mut self, local_ms: i64) -> i64 {
         let in_hour_ms = local_ms.wrapping_sub(self.hour_ms) as u64;
         if in_hour_ms < HOUR_MS as u64 {
             return local_ms - self.hour_offset_ms;
         }
-        self.from_local_hour_ms(local_ms)
+        self.utc_of_hour_ms(local_ms)
     }
 
     #[cold]
-    fn from_local_hour_ms(&mut self, local_ms: i64) -> i64 {
+    fn utc_of_hour_ms(&mut self, local_ms: i64) -> i64 {
         let hour_ms = local_ms - local_ms.rem_euclid(HOUR_MS);
         let (first, last) = (
             self.offsets_ms(hour_ms),

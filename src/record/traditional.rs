@@ -81,7 +81,7 @@ impl Stamps {
             self.day_ms = clock.infer_midnight_ms(month, day_of_month, in_day_ms)?;
             self.day = day;
         }
-        Some(clock.from_local_ms(self.day_ms + in_day_ms))
+        Some(clock.utc_ms(self.day_ms + in_day_ms))
     }
 }
 

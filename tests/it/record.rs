@@ -41,12 +41,15 @@ fn show(record: &Record) -> String {
     )
 }
 
-/// Reads every line on its own, the host being in Berlin (UTC+1 in winter).
+/// Reads every line on its own, twice, the host being in Berlin (UTC+1 in winter).
 #[track_caller]
 fn check(table: &[(&[u8], &str)]) {
     for (line, expected) in table {
-        let record = headers("Europe/Berlin").read(line);
-        assert_eq!(show(&record), *expected, "{}", line.escape_ascii());
+        let mut headers = headers("Europe/Berlin");
+        for time in ["first", "again"] {
+            let record = headers.read(line);
+            assert_eq!(show(&record), *expected, "{time}: {}", line.escape_ascii());
+        }
     }
 }
 
@@ -109,6 +112,14 @@ fn traditional() {
         (
             b"Nov 24 00:16:31 mx1 spamd[child]: x",
             "2026-11-23T23:16:31Z mx1 spamd - - x1 x",
+        ),
+        (
+            b"Nov 24 00:16:31 mx1 spamd[1?3]: x",
+            "2026-11-23T23:16:31Z mx1 spamd - - x1 x",
+        ),
+        (
+            b"Nov 24 00:16:31 mx1 spamd[12345678]: x",
+            "2026-11-23T23:16:31Z mx1 spamd 12345678 - x1 x",
         ),
         (
             b"Nov 24 00:16:31 mx1 spamd[]: x",
@@ -211,6 +222,14 @@ fn no_tag() {
             "2026-11-23T23:16:31Z mx1 - - - x1 smtpd[4 2]: x",
         ),
         (
+            b"Nov 24 00:16:31 mx1 spamd[12345678x: y",
+            "2026-11-23T23:16:31Z mx1 - - - x1 spamd[12345678x: y",
+        ),
+        (
+            b"Nov 24 00:16:31 [12]:x dovecot: y",
+            "2026-11-23T23:16:31Z - - - - x1 [12]:x dovecot: y",
+        ),
+        (
             b"Nov 24 00:16:31 mx1 : x",
             "2026-11-23T23:16:31Z mx1 - - - x1 : x",
         ),
@@ -272,6 +291,10 @@ fn rfc3339() {
         (
             b"2024-02-29T00:00:00Z mx1 dovecot: x",
             "2024-02-29T00:00:00Z mx1 dovecot - - x1 x",
+        ),
+        (
+            b"2000-02-29T00:00:00Z mx1 dovecot: x",
+            "2000-02-29T00:00:00Z mx1 dovecot - - x1 x",
         ),
         (
             b"0000-01-01T00:00:00+23:59 mx1 dovecot: x",
@@ -582,6 +605,18 @@ fn summer_time_new_york() {
             ("Nov  1 01:30:00", "2026-11-01T06:30:00Z"),
             ("2026-11-01 01:31:00", "2026-11-01T06:31:00Z"),
             ("Nov  1 02:00:00", "2026-11-01T07:00:00Z"),
+        ],
+    );
+}
+
+/// Half an hour, and so within one hour of the clock.
+#[test]
+fn summer_time_lord_howe() {
+    check_times(
+        headers("Australia/Lord_Howe"),
+        &[
+            ("Oct  4 02:00:00", "2026-10-03T15:30:00Z"),
+            ("Oct  4 02:45:00", "2026-10-03T15:45:00Z"),
         ],
     );
 }
