@@ -20,18 +20,18 @@ pub(super) fn cut(line: &[u8]) -> (Option<u8>, &[u8]) {
 
 /// `22>`: one to three digits.
 fn number(text: &[u8]) -> Option<(u16, &[u8])> {
-    let digits = text
-        .iter()
-        .take(4)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    let (number, rest) = text.split_at_checked(digits)?;
-    let rest = rest.strip_prefix(b">")?;
-    if !(1..=3).contains(&digits) {
-        return None;
-    }
-    let priority = number
-        .iter()
-        .fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    let digit = |byte: &u8| u16::from(byte.wrapping_sub(b'0'));
+    let (priority, rest) = match text {
+        [a @ b'0'..=b'9', b'>', rest @ ..] => (digit(a), rest),
+        [a @ b'0'..=b'9', b @ b'0'..=b'9', b'>', rest @ ..] => (digit(a) * 10 + digit(b), rest),
+        [
+            a @ b'0'..=b'9',
+            b @ b'0'..=b'9',
+            c @ b'0'..=b'9',
+            b'>',
+            rest @ ..,
+        ] => (digit(a) * 100 + digit(b) * 10 + digit(c), rest),
+        _ => return None,
+    };
     (priority <= PRIORITY_MAX).then_some((priority, rest))
 }

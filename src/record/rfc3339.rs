@@ -59,8 +59,8 @@ impl Stamps {
             [b'Z' | b'z', b' ', rest @ ..] => Some((Some(0), rest)),
             [b' ', rest @ ..] => Some((None, rest)),
             [sign @ (b'+' | b'-'), rest @ ..] => {
-                let key = match text.first_chunk::<7>() {
-                    Some(&[a, b, c, d, e, f, g]) => u64::from_le_bytes([a, b, c, d, e, f, g, 0]),
+                let key = match text.first_chunk::<8>() {
+                    Some(bytes) => u64::from_le_bytes(*bytes) & (u64::MAX >> 8),
                     None => 0,
                 };
                 if key != 0 && key == self.zone {
@@ -122,17 +122,34 @@ fn minute_ms(text: &[u8; 16]) -> Option<i64> {
 /// `.123456`, or nothing.
 #[inline]
 fn fraction_ms(text: &[u8]) -> Option<(i64, &[u8])> {
+    match six_digits_ms(text) {
+        Some(fraction) => Some(fraction),
+        None => odd_fraction_ms(text),
+    }
+}
+
+/// Six digits, as rsyslog and journalctl write, and something else: eight bytes at once.
+#[inline]
+fn six_digits_ms(text: &[u8]) -> Option<(i64, &[u8])> {
+    const SIX_BYTES: u64 = u64::from_le_bytes([1, 1, 1, 1, 1, 1, 0, 0]);
+    let word = u64::from_le_bytes(*text.first_chunk::<8>()?);
+    let digits = (word >> 8) ^ (SIX_BYTES * 0x30);
+    let not_digits = (digits | digits.wrapping_add(SIX_BYTES * 6)) & (SIX_BYTES * 0xf0);
+    if word as u8 != b'.' || not_digits != 0 || ((word >> 56) as u8).is_ascii_digit() {
+        return None;
+    }
+    let digit = |at: u32| i64::from((digits >> (8 * at)) as u8);
+    Some((digit(0) * 100 + digit(1) * 10 + digit(2), text.get(7..)?))
+}
+
+fn odd_fraction_ms(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some((b'.', digits)) = text.split_first() else {
         return Some((0, text));
     };
-    let length = match digits.first_chunk::<7>() {
-        // rsyslog and journalctl write six.
-        Some(seven) if length_is_six(seven) => 6,
-        _ => digits
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count(),
-    };
+    let length = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     let (digits, rest) = digits.split_at_checked(length)?;
     let digit = |byte: &u8| i64::from(byte - b'0');
     let fraction_ms = match digits {
@@ -142,17 +159,6 @@ fn fraction_ms(text: &[u8]) -> Option<(i64, &[u8])> {
         [a, b, c, ..] => digit(a) * 100 + digit(b) * 10 + digit(c),
     };
     Some((fraction_ms, rest))
-}
-
-/// Six digits and something else.
-#[inline]
-fn length_is_six(&[a, b, c, d, e, f, end]: &[u8; 7]) -> bool {
-    const THREES: u64 = u64::from_le_bytes([0x30, 0x30, 0x30, 0x30, 0x30, 0x30, 0, 0]);
-    const SIXES: u64 = THREES / 8;
-    const HIGHS: u64 = THREES * 5;
-    let word = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
-    // 0x30..=0x39: the high half is 3, and still is when 6 is added.
-    word & HIGHS == THREES && (word + SIXES) & HIGHS == THREES && !end.is_ascii_digit()
 }
 
 /// Two digits.

@@ -114,8 +114,8 @@ fn traditional() {
             "2026-11-23T23:16:31Z mx1 spamd - - x1 x",
         ),
         (
-            b"Nov 24 00:16:31 mx1 spamd[1?3]: x",
-            "2026-11-23T23:16:31Z mx1 spamd - - x1 x",
+            b"Nov 24 00:16:31 mx1 spamd[1?3]: x y z",
+            "2026-11-23T23:16:31Z mx1 spamd - - x1 x y z",
         ),
         (
             b"Nov 24 00:16:31 mx1 spamd[12345678]: x",
