@@ -16,12 +16,24 @@ pub(super) struct Stamps {
 }
 
 impl Stamps {
+    /// Reads a stamp and tells the clock of it.
+    #[inline]
+    pub(super) fn read<'a>(
+        &mut self,
+        line: &'a [u8],
+        clock: &mut Clock,
+    ) -> Option<(i64, &'a [u8])> {
+        let (time_ms, rest) = self.parse(line, clock)?;
+        clock.saw(time_ms);
+        Some((time_ms, rest))
+    }
+
     /// Source: RFC 3339 5.6; rsyslog's RSYSLOG_FileFormat (Debian 12's default) and
     /// RSYSLOG_ForwardFormat; journalctl's short-iso, whose older versions write `+0100`.
     /// A blank for the `T` is tolerated, as is a missing zone: then it is the host's.
     /// A leap second is the last millisecond of its minute. Digits beyond milliseconds are cut.
     #[inline]
-    pub(super) fn read<'a>(
+    pub(super) fn parse<'a>(
         &mut self,
         line: &'a [u8],
         clock: &mut Clock,
@@ -48,7 +60,6 @@ impl Stamps {
             Some(zone_ms) => local_ms - zone_ms,
             None => clock.utc_ms(local_ms),
         };
-        clock.saw(time_ms);
         Some((time_ms, rest))
     }
 

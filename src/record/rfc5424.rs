@@ -18,19 +18,22 @@ pub(super) fn read<'a>(
     clock: &mut Clock,
 ) -> Option<(Option<i64>, Tagged<'a>)> {
     let line = line.strip_prefix(b"1 ")?;
-    // The fields first, that a line which is none of ours leaves no trace in the clock.
-    let (stamp, rest) = field(line)?;
+    let (time_ms, rest) = match line.strip_prefix(b"- ") {
+        Some(rest) => (None, rest),
+        None => {
+            let (time_ms, rest) = stamps.parse(line, clock)?;
+            (Some(time_ms), rest)
+        }
+    };
     let (host, rest) = field(rest)?;
     let (program, rest) = field(rest)?;
     let (pid, rest) = field(rest)?;
     let (_message_id, rest) = field(rest)?;
     let rest = structured_data(rest)?;
-    let time_ms = match stamp {
-        b"-" => None,
-        // Here a blank cannot stand for it: it would end the field.
-        _ if matches!(stamp.get(10), Some(b'T' | b't')) => Some(stamps.read(line, clock)?.0),
-        _ => return None,
-    };
+    // Only now: a line that is none of ours leaves no trace.
+    if let Some(time_ms) = time_ms {
+        clock.saw(time_ms);
+    }
     let message = rest.strip_prefix(b" ").unwrap_or(rest);
     let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
     Some((

@@ -338,8 +338,8 @@ fn rfc5424() {
             "- - - - 6 x1 1 2026-11-24T00:16:31Z mx1 dovecot 1 - x",
         ),
         (
-            b"<22>1 2026-11-24 00:16:31Z mx1 dovecot 1 - - x",
-            "- - - - 6 x1 1 2026-11-24 00:16:31Z mx1 dovecot 1 - - x",
+b"<22>1 2026-11-24 00:16:31Z mx1 dovecot 1 - - x",
+            "2026-11-24T00:16:31Z mx1 dovecot 1 6 x1 x",
         ),
         (
             b"<22>2 2026-11-24T00:16:31Z mx1 dovecot 1 - - x",
@@ -525,6 +525,15 @@ fn first_year() {
             .time_ms;
         assert!(record.is_some());
     }
+}
+
+/// A stamp in a line that turns out to have no header counts for nothing.
+#[test]
+fn no_header_no_year() {
+    let mut headers = headers("UTC");
+    let broken = b"1 2019-01-01T00:00:00Z mx1 dovecot 1 - broken";
+    assert_eq!(headers.read(broken).time_ms, None);
+    check_times(headers, &[("Nov 24 00:16:31", "2026-11-24T00:16:31Z")]);
 }
 
 #[test]
