@@ -1,0 +1,3 @@
+//! All fast tests, one binary.
+
+mod record;
