@@ -1,0 +1,7 @@
+//! All fast tests, in one binary.
+
+mod source_blocks;
+mod source_fixture;
+mod source_model;
+mod source_rotation;
+mod source_running;
