@@ -87,7 +87,6 @@ struct Model {
     /// The file that was renamed last, for the writer who still has it open.
     late: Option<u64>,
     rotations: u64,
-    truncations: u64,
 }
 
 impl Model {
@@ -334,7 +333,6 @@ impl Run {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 400,
         max_shrink_iters: 20_000,
         failure_persistence: None,
         ..ProptestConfig::default()

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::super::block::{BLOCK_BYTES, Cut, LINE_BYTES_MAX, cut, leading_nuls};
 use super::Position;
-use super::identity::{FileId, Head, HeadCheck, read_at};
+use super::identity::{FileId, Fingerprint, Head, HeadCheck, read_at};
 
 /// Room for a block and the newline of a last line that has none.
 pub(super) const BUFFER_BYTES: usize = BLOCK_BYTES + 1;
@@ -45,8 +45,17 @@ pub(super) enum Step {
     Searched,
     /// Nothing to hand out now.
     Nothing,
-    /// The file was emptied. `lost_bytes` of what we knew to be there were not read.
-    Truncated { lost_bytes: u64 },
+    /// The file was emptied or shortened.
+    Truncated(Truncated),
+}
+
+/// What a truncation took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Truncated {
+    /// So much of what we knew to be there was not read.
+    pub(super) lost_bytes: u64,
+    /// The file's first bytes before, which a copy of it still has.
+    pub(super) was: Fingerprint,
 }
 
 impl FileReader {
@@ -101,8 +110,8 @@ impl FileReader {
     pub(super) fn read(&mut self, buffer: &mut [u8], now: Instant) -> io::Result<Step> {
         let block = &mut buffer[..BLOCK_BYTES];
         let read = read_at(&self.file, block, self.offset + self.searched)?;
-        if let Some(lost_bytes) = self.check(self.offset + self.searched + read as u64, now)? {
-            return Ok(Step::Truncated { lost_bytes });
+        if let Some(truncated) = self.check(self.offset + self.searched + read as u64, now)? {
+            return Ok(Step::Truncated(truncated));
         }
         let step = if self.searched > 0 {
             self.end_long_line(buffer, read)?
@@ -118,8 +127,8 @@ impl FileReader {
     pub(super) fn read_fragment(&mut self, buffer: &mut [u8], now: Instant) -> io::Result<Step> {
         let known = self.size;
         let read = read_at(&self.file, &mut buffer[..BLOCK_BYTES], self.offset)?;
-        if let Some(lost_bytes) = self.check(self.offset + read as u64, now)? {
-            return Ok(Step::Truncated { lost_bytes });
+        if let Some(truncated) = self.check(self.offset + read as u64, now)? {
+            return Ok(Step::Truncated(truncated));
         }
         if self.size > known {
             return Ok(Step::Searched);
@@ -140,7 +149,7 @@ impl FileReader {
     }
 
     /// Looks at the file without reading on. Returns what was lost where it was emptied.
-    pub(super) fn refresh(&mut self, now: Instant) -> io::Result<Option<u64>> {
+    pub(super) fn refresh(&mut self, now: Instant) -> io::Result<Option<Truncated>> {
         self.check(self.offset, now)
     }
 
@@ -191,8 +200,9 @@ impl FileReader {
 
     /// Is it still the file that we were reading, and as long as it was, and as `read_to`? Returns
     /// what was lost if not. If what was handed out is gone too, we stand at its start again.
-    fn check(&mut self, read_to: u64, now: Instant) -> io::Result<Option<u64>> {
+    fn check(&mut self, read_to: u64, now: Instant) -> io::Result<Option<Truncated>> {
         let metadata = self.file.metadata()?;
+        let was = self.head.fingerprint();
         let head = self.head.check(&self.file)?;
         let size = metadata.size();
         self.unlinked = metadata.nlink() == 0;
@@ -208,12 +218,13 @@ impl FileReader {
             let lost_bytes = known.saturating_sub(self.offset);
             self.offset = 0;
             self.searched = 0;
-            Ok(Some(lost_bytes))
+            Ok(Some(Truncated { lost_bytes, was }))
         } else if shrunk {
             // A writer took back a line that he could not finish (a full disk): there is nothing to
             // read again.
             self.searched = 0;
-            Ok(Some(known - size))
+            let lost_bytes = known - size;
+            Ok(Some(Truncated { lost_bytes, was }))
         } else {
             Ok(None)
         }

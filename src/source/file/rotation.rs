@@ -14,8 +14,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::identity::FileId;
-use super::reader::{FileReader, Step};
+use super::identity::{FileId, Fingerprint};
+use super::reader::{FileReader, Step, Truncated};
 use super::{From, Shared};
 
 /// A writer that reopens late still writes to the renamed file: it is left when it was silent for so
@@ -33,6 +33,9 @@ const DELETED_REST: Duration = Duration::from_secs(600);
 
 /// Files held open for one path. When so many are waiting, the first does not rest.
 const CHAIN_MAX: usize = 16;
+
+/// Truncated files whose copies are known.
+const COPIED_MAX: usize = 16;
 
 /// Reads in one step, so that a line without an end or a hole keeps nobody waiting.
 const READS_MAX: usize = 64;
@@ -103,6 +106,8 @@ pub(super) struct PathFollower {
     read_failed: bool,
     /// The files beside, when the last of the chain was opened: none of them came after it.
     siblings: Vec<Sibling>,
+    /// How files began that were truncated since: a file that still does is a copy.
+    copied: Vec<Fingerprint>,
 }
 
 impl PathFollower {
@@ -117,6 +122,7 @@ impl PathFollower {
             condition: Condition::Unknown,
             read_failed: false,
             siblings: Vec::new(),
+            copied: Vec::new(),
         }
     }
 
@@ -136,7 +142,7 @@ impl PathFollower {
                     return Some(range);
                 }
                 Ok(Step::Searched) => {}
-                Ok(Step::Truncated { lost_bytes }) => self.truncated(lost_bytes, shared),
+                Ok(Step::Truncated(truncated)) => self.truncated(truncated, shared),
                 Ok(Step::Nothing) if !looked => {
                     looked = true;
                     self.look(shared, now);
@@ -156,7 +162,7 @@ impl PathFollower {
                         }
                         Ok(Step::Nothing) => self.leave(shared),
                         Ok(Step::Searched) => {}
-                        Ok(Step::Truncated { lost_bytes }) => self.truncated(lost_bytes, shared),
+                        Ok(Step::Truncated(truncated)) => self.truncated(truncated, shared),
                         Err(error) => {
                             self.read_fails(&error, shared, now);
                             return None;
@@ -208,8 +214,8 @@ impl PathFollower {
         }
         for at in 1..self.chain.len() {
             // An error shows when it is its turn to be read.
-            if let Ok(Some(lost_bytes)) = self.chain[at].refresh(now) {
-                self.truncated(lost_bytes, shared);
+            if let Ok(Some(truncated)) = self.chain[at].refresh(now) {
+                self.truncated(truncated, shared);
             }
         }
     }
@@ -297,7 +303,7 @@ impl PathFollower {
         } else {
             self.add(file, shared);
         }
-        self.siblings = siblings(&self.path);
+        self.know_siblings();
         Ok(Condition::Fine)
     }
 
@@ -334,6 +340,7 @@ impl PathFollower {
                 None => {}
             }
             let is_copy = file.head().is_copy_of(next.head())
+                || self.copied.iter().any(|&was| file.head().continues(was))
                 || self
                     .chain
                     .iter()
@@ -374,7 +381,8 @@ impl PathFollower {
         );
     }
 
-    fn truncated(&mut self, lost_bytes: u64, shared: &mut Shared) {
+    fn truncated(&mut self, truncated: Truncated, shared: &mut Shared) {
+        let Truncated { lost_bytes, was } = truncated;
         shared.stats.truncations += 1;
         shared.stats.lost_bytes += lost_bytes;
         tracing::warn!(
@@ -382,8 +390,23 @@ impl PathFollower {
             lost_bytes,
             "file truncated, reading what is in it now"
         );
-        // The copy that copytruncate left is none of the files that came after.
-        self.siblings = siblings(&self.path);
+        // The copy that copytruncate left is none of the files that come after.
+        if self.copied.len() >= COPIED_MAX {
+            self.copied.remove(0);
+        }
+        self.copied.push(was);
+        self.know_siblings();
+    }
+
+    /// Remembers the files beside as those that came before, if the path still leads to the last
+    /// file that we know: otherwise there may be one among them that came after.
+    fn know_siblings(&mut self) {
+        let siblings = siblings(&self.path);
+        let here = fs::metadata(&self.path).ok().as_ref().map(FileId::of);
+        if here.is_some() && here == self.chain.back().map(FileReader::id) {
+            self.siblings = siblings;
+            self.copied.clear();
+        }
     }
 
     fn is_missing(&mut self, shared: &mut Shared, now: Instant) {
