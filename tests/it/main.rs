@@ -1,5 +1,6 @@
 //! All fast tests, in one binary.
 
+mod source_allocations;
 mod source_blocks;
 mod source_fixture;
 mod source_model;
