@@ -1,3 +1,9 @@
 //! All fast tests, one binary.
 
 mod record;
+mod source_allocations;
+mod source_blocks;
+mod source_fixture;
+mod source_model;
+mod source_rotation;
+mod source_running;
