@@ -1,5 +1,6 @@
 //! All fast tests, one binary.
 
+mod metrics;
 mod record;
 mod source_allocations;
 mod source_blocks;
