@@ -1,0 +1,5 @@
+//! The fast tests, one binary.
+
+mod cli;
+mod showq;
+mod web;
