@@ -1,10 +1,13 @@
 //! All fast tests, one binary.
 
+mod cli;
 mod metrics;
 mod record;
+mod showq;
 mod source_allocations;
 mod source_blocks;
 mod source_fixture;
 mod source_model;
 mod source_rotation;
 mod source_running;
+mod web;
