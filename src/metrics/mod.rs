@@ -362,6 +362,10 @@ impl Metrics {
             Fact::AccountSeen(account) => {
                 self.user_row(account, 0);
             }
+            Fact::EarlierFailures { account, count } => {
+                let count = u64::from(count);
+                self.count_user(Some(account), user::AUTH_FAILURE, count, count);
+            }
             Fact::Message { origin, account } => {
                 self.cells.add(self.messages.at(origin as usize), 1);
                 self.count_user(account, user::MESSAGES, 1, 1);

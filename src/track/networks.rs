@@ -201,6 +201,10 @@ pub struct DistinctNetworks {
 }
 
 impl DistinctNetworks {
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
     pub fn note(&mut self, hash: NetworkHash, now_s: u32) {
         if let Some(last_s) = self.seen.get_mut(&hash) {
             *last_s = (*last_s).max(now_s);

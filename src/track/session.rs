@@ -52,10 +52,6 @@ impl Sessions {
         session
     }
 
-    pub fn find(&mut self, host: u64, pid: u32) -> Option<&mut Session> {
-        self.by_process.get_mut(&(host, pid))
-    }
-
     pub fn end(&mut self, host: u64, pid: u32) -> Option<Session> {
         self.by_process.remove(&(host, pid))
     }

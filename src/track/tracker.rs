@@ -249,11 +249,13 @@ impl Tracker {
             .map(move |(account, state)| (account, state.networks.in_last_hour(now_s)))
     }
 
-    /// Each service with the distinct networks that failed to log in in the last hour.
+    /// Each service that ever saw a failure, with the distinct networks that failed to log in in
+    /// the last hour.
     pub fn failing_networks(&self, now_ms: i64) -> impl Iterator<Item = (Service, u64)> + '_ {
         let now_s = seconds(now_ms);
         Service::ALL
             .into_iter()
+            .filter(|&service| !self.failing[service as usize].is_empty())
             .map(move |service| (service, self.failing[service as usize].in_last_hour(now_s)))
     }
 
