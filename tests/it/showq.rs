@@ -192,6 +192,9 @@ fn foreign_values_forge_no_queue() {
     bytes.extend(b"\0reason\0time\0queue_name\0hold\0time\x001\0\0\0");
     let expected = [queue(QueueName::Deferred, 1, "2026-11-24T08:44:28Z")];
     assert_eq!(read(&bytes).unwrap().queues, expected);
+    for length in [1, 100, 4096, 65_536] {
+        assert_eq!(read_in_pieces(&bytes, length).unwrap().queues, expected);
+    }
 }
 
 #[test]
