@@ -33,6 +33,7 @@ use super::WebOptions;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The same where one was dropped to make room: its descriptor is free when its task has ended.
 const ROOM_PAUSE: Duration = Duration::from_millis(2);
+const WARN_INTERVAL_MIN: Duration = Duration::from_secs(600);
 /// For an answer to be made; the engine has a limit of its own below this.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -51,7 +52,7 @@ pub(super) async fn serve(
     let mut shutdown = pin!(shutdown);
     let mut tasks = JoinSet::new();
     let mut connections: Vec<Connection> = Vec::new();
-    let mut is_failing = false;
+    let mut warned: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -64,10 +65,6 @@ pub(super) async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                if is_failing {
-                    tracing::info!("connections are accepted again");
-                    is_failing = false;
-                }
                 connections.retain(|connection| !connection.task.is_finished());
                 if connections.len() >= options.connections_max
                     && !drop_longest_idle(&mut connections)
@@ -87,9 +84,11 @@ pub(super) async fn serve(
             }
             Err(error) if is_of_one_client(&error) => {}
             Err(error) => {
-                if !is_failing {
-                    tracing::warn!(%error, open = connections.len(), "connections cannot be accepted, dropping idle ones");
-                    is_failing = true;
+                // While descriptors are short, takes and failures alternate: one line for all of it.
+                if warned.is_none_or(|warned| warned.elapsed() > WARN_INTERVAL_MIN) {
+                    warned = Some(Instant::now());
+                    let open = connections.len();
+                    tracing::warn!(%error, open, "connections cannot be accepted, dropping idle ones");
                 }
                 let pause = if drop_longest_idle(&mut connections) {
                     ROOM_PAUSE

@@ -185,33 +185,23 @@ fn write_sources(out: &mut String, status: &Status) -> fmt::Result {
     for source in &status.sources {
         let state = if source.up { "good" } else { "bad" };
         let word = if source.up { "up" } else { "down" };
-        write!(
+        writeln!(
             out,
-            "<article><h3><code>{}</code> <span class=\"dot {state}\">{word}</span></h3>\n",
+            "<article><h3><code>{}</code> <span class=\"dot {state}\">{word}</span></h3>",
             Escaped(&source.source)
         )?;
         if source.total_bytes > 0 {
-            write!(
+            writeln!(
                 out,
-                "<progress max=\"{}\" value=\"{}\">{}</progress>\n",
+                "<progress max=\"{}\" value=\"{}\">{}</progress>",
                 source.total_bytes,
                 source.read_bytes.min(source.total_bytes),
                 percent(source.read_bytes, source.total_bytes),
             )?;
         }
-        write!(
-            out,
-            "<dl><div><dt>Read</dt><dd>{} of {}</dd></div><div><dt>Behind</dt><dd>{}</dd></div>\
-             <div><dt>Last line</dt><dd>",
-            Bytes(source.read_bytes),
-            Bytes(source.total_bytes),
-            Bytes(source.lag_bytes()),
-        )?;
-        match source.last_line_unix {
-            Some(stamp) => write_moment(out, stamp, status.now_unix)?,
-            None => out.push_str("none yet"),
+        if source.total_bytes > 0 || source.last_line_unix.is_some() {
+            write_reading(out, source, status.now_unix)?;
         }
-        out.push_str("</dd></div></dl>\n");
         if !source.files.is_empty() {
             out.push_str("<p class=\"files\">");
             for file in &source.files {
@@ -225,6 +215,23 @@ fn write_sources(out: &mut String, status: &Status) -> fmt::Result {
         out.push_str("</article>\n");
     }
     out.push_str("</section>\n");
+    Ok(())
+}
+
+fn write_reading(out: &mut String, source: &SourceStatus, now_unix: i64) -> fmt::Result {
+    write!(
+        out,
+        "<dl><div><dt>Read</dt><dd>{} of {}</dd></div><div><dt>Behind</dt><dd>{}</dd></div>\
+             <div><dt>Last line</dt><dd>",
+        Bytes(source.read_bytes),
+        Bytes(source.total_bytes),
+        Bytes(source.lag_bytes()),
+    )?;
+    match source.last_line_unix {
+        Some(stamp) => write_moment(out, stamp, now_unix)?,
+        None => out.push_str("none yet"),
+    }
+    out.push_str("</dd></div></dl>\n");
     Ok(())
 }
 
@@ -243,9 +250,9 @@ fn write_seen(out: &mut String, status: &Status) -> fmt::Result {
         } else {
             ""
         };
-        write!(
+        writeln!(
             out,
-            "<div class=\"tile{warn}\"><b>{}</b><span>{what}</span></div>\n",
+            "<div class=\"tile{warn}\"><b>{}</b><span>{what}</span></div>",
             Grouped(number)
         )?;
     }
@@ -266,9 +273,9 @@ fn write_messages(out: &mut String, status: &Status) -> fmt::Result {
         .max(1);
     out.push_str("<section><h2>Messages by origin</h2><table><tbody>\n");
     for OriginCount { origin, messages } in &status.messages {
-        write!(
+        writeln!(
             out,
-            "<tr><th scope=\"row\">{}</th><td class=\"note\">{}</td><td class=\"bar\"><meter max=\"{most}\" value=\"{messages}\"></meter></td><td class=\"number\">{}</td></tr>\n",
+            "<tr><th scope=\"row\">{}</th><td class=\"note\">{}</td><td class=\"bar\"><progress max=\"{most}\" value=\"{messages}\"></progress></td><td class=\"number\">{}</td></tr>",
             Escaped(origin),
             meaning_of(origin),
             Grouped(*messages),

@@ -35,9 +35,7 @@ impl OwnMetrics {
                 "maillog_http_request_duration_seconds",
                 "Time until the answer to an HTTP request was ready.",
             )
-            .buckets(vec![
-                0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
-            ]),
+            .buckets(vec![0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0]),
             &["handler"],
         )?;
         registry.register(Box::new(requests.clone()))?;

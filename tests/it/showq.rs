@@ -18,22 +18,22 @@ use maillog_exporter::showq::{
 // of them on hold and the second forced to expire.
 const EMPTY_3_7: &[u8] = b"protocol\0mail_queue_list_protocol\0\0\0";
 const DEFERRED_3_7: &[u8] =
-    b"protocol\0mail_queue_list_protocol\0\0queue_name\0deferred\0queue_id\06707E9FC0EE\0\
-    time\01795509868\0size\0256\0forced_expire\00\0sender\0alice@example.org\0\
+    b"protocol\0mail_queue_list_protocol\0\0queue_name\0deferred\0queue_id\x006707E9FC0EE\0\
+    time\x001795509868\0size\x00256\0forced_expire\x000\0sender\0alice@example.org\0\
     recipient\0bob@example.net\0reason\0deferred transport\0recipient\0\
     carol@example.net\0reason\0deferred transport\0\0queue_name\0deferred\0queue_id\0\
-    68CF79FC0EC\0time\01795509868\0size\0245\0forced_expire\00\0sender\0MAILER-DAEMON\0\
+    68CF79FC0EC\0time\x001795509868\0size\x00245\0forced_expire\x000\0sender\0MAILER-DAEMON\0\
     recipient\0dave@example.com\0reason\0deferred transport\0\0queue_name\0deferred\0\
-    queue_id\06AF709FC0F6\0time\01795509869\0size\0254\0forced_expire\00\0sender\0\
+    queue_id\x006AF709FC0F6\0time\x001795509869\0size\x00254\0forced_expire\x000\0sender\0\
     eve@example.org\0recipient\0mallory@example.com\0reason\0deferred transport\0\0\0";
 const HOLD_3_7: &[u8] =
-    b"protocol\0mail_queue_list_protocol\0\0queue_name\0deferred\0queue_id\068CF79FC0EC\0\
-    time\01795509868\0size\0245\0forced_expire\01\0sender\0MAILER-DAEMON\0recipient\0\
+    b"protocol\0mail_queue_list_protocol\0\0queue_name\0deferred\0queue_id\x0068CF79FC0EC\0\
+    time\x001795509868\0size\x00245\0forced_expire\x001\0sender\0MAILER-DAEMON\0recipient\0\
     dave@example.com\0reason\0deferred transport\0\0queue_name\0deferred\0queue_id\0\
-    6AF709FC0F6\0time\01795509869\0size\0254\0forced_expire\00\0sender\0\
+    6AF709FC0F6\0time\x001795509869\0size\x00254\0forced_expire\x000\0sender\0\
     eve@example.org\0recipient\0mallory@example.com\0reason\0deferred transport\0\0\
-    queue_name\0hold\0queue_id\06707E9FC0EE\0time\01795509868\0size\0256\0\
-    forced_expire\00\0sender\0alice@example.org\0recipient\0bob@example.net\0reason\0\
+    queue_name\0hold\0queue_id\x006707E9FC0EE\0time\x001795509868\0size\x00256\0\
+    forced_expire\x000\0sender\0alice@example.org\0recipient\0bob@example.net\0reason\0\
     deferred transport\0recipient\0carol@example.net\0reason\0deferred transport\0\0\0";
 
 // Printed by showq up to 3.0, from its format strings.
@@ -187,11 +187,14 @@ fn text_listing_without_an_arrival_time_counts() {
 #[test]
 fn foreign_values_forge_no_queue() {
     let mut bytes =
-        b"queue_name\0deferred\0time\01795509868\0sender\0queue_name\0recipient\0".to_vec();
+        b"queue_name\0deferred\0time\x001795509868\0sender\0queue_name\0recipient\0".to_vec();
     bytes.extend([b'x'; 100_000]);
-    bytes.extend(b"\0reason\0time\0queue_name\0hold\0time\01\0\0\0");
+    bytes.extend(b"\0reason\0time\0queue_name\0hold\0time\x001\0\0\0");
     let expected = [queue(QueueName::Deferred, 1, "2026-11-24T08:44:28Z")];
     assert_eq!(read(&bytes).unwrap().queues, expected);
+    for length in [1, 100, 4096, 65_536] {
+        assert_eq!(read_in_pieces(&bytes, length).unwrap().queues, expected);
+    }
 }
 
 #[test]
@@ -248,7 +251,7 @@ fn a_hundred_thousand_messages_are_read() {
                 )
                 .bytes(),
             );
-            all.extend(format!("size\0256\0forced_expire\00\0sender\0a@example.org\0recipient\0b{n}@example.net\0").bytes());
+            all.extend(format!("size\x00256\0forced_expire\x000\0sender\0a@example.org\0recipient\0b{n}@example.net\0").bytes());
             all.extend(
                 b"reason\0connect to mx.example.net[192.0.2.1]:25: Connection timed out\0\0",
             );
