@@ -12,7 +12,7 @@ use crate::metrics::{Frozen, Metrics, MetricsConfig, ProgramId, Queue, QueueSamp
 use crate::metrics::{SourceId, SourceSample};
 use crate::parse::{self, Event, Kind, Program, Service, Software};
 use crate::record::Headers;
-use crate::track::{Account, Line, TrackConfig, Tracker};
+use crate::track::{Account, Fact, Line, Origin, TrackConfig, Tracker};
 
 /// A stamp further ahead of the wall clock is counted and never moves the clock.
 const AHEAD_MAX_MS: i64 = 5 * 60 * 1_000;
@@ -53,12 +53,28 @@ struct Input {
     last_line_ms: Option<i64>,
 }
 
+/// Where facts go: to the series, and to the page for people.
+struct Counts {
+    metrics: Metrics,
+    /// By origin.
+    messages: [u64; Origin::ALL.len()],
+}
+
+impl Counts {
+    fn apply(&mut self, fact: &Fact<'_>) {
+        if let Fact::Message { origin, .. } = fact {
+            self.messages[*origin as usize] += 1;
+        }
+        self.metrics.apply(fact);
+    }
+}
+
 /// Bytes in, series out.
 pub struct Engine {
     inputs: Vec<Input>,
     tags: Tags,
     tracker: Tracker,
-    metrics: Metrics,
+    counts: Counts,
     zone: TimeZone,
     now_ms: i64,
     /// The stamp of the last line that counts.
@@ -77,7 +93,10 @@ impl Engine {
             inputs: Vec::new(),
             tags: Tags::default(),
             tracker: Tracker::new(config.track),
-            metrics: Metrics::new(config.metrics),
+            counts: Counts {
+                metrics: Metrics::new(config.metrics),
+                messages: [0; Origin::ALL.len()],
+            },
             zone: config.zone,
             now_ms: 0,
             last_ms: None,
@@ -101,7 +120,7 @@ impl Engine {
     /// An input under the name of its flag.
     pub fn source(&mut self, name: &str, now_ms: i64) -> InputId {
         let id = self.input(now_ms);
-        self.inputs[id.0].source = Some(self.metrics.source(name));
+        self.inputs[id.0].source = Some(self.counts.metrics.source(name));
         id
     }
 
@@ -132,19 +151,21 @@ impl Engine {
         if let Some((since_ms, baseline @ None)) = &mut self.baseline
             && time_ms >= *since_ms
         {
-            *baseline = Some(Box::new(self.metrics.freeze(self.now_ms)));
+            *baseline = Some(Box::new(self.counts.metrics.freeze(self.now_ms)));
         }
         self.clock_ms = time_ms;
-        self.metrics.set_time(Some(time_ms), self.now_ms);
+        self.counts.metrics.set_time(Some(time_ms), self.now_ms);
         let repeated = record.repeated.min(REPEATED_MAX);
         let mut uncached = None;
         let (program, id) = self
             .tags
-            .get(record.program, &mut self.metrics, &mut uncached);
+            .get(record.program, &mut self.counts.metrics, &mut uncached);
         let event = parse::parse(&program, &record);
         let is_unparsed = event == Event::Unparsed;
         let severity = parse::severity(record.message);
-        self.metrics.line(id, is_unparsed, severity, repeated);
+        self.counts
+            .metrics
+            .line(id, is_unparsed, severity, repeated);
         self.lines += u64::from(repeated);
         self.unparsed += u64::from(is_unparsed) * u64::from(repeated);
         let line = Line {
@@ -154,21 +175,21 @@ impl Engine {
             time_ms,
             repeated,
         };
-        let metrics = &mut self.metrics;
+        let counts = &mut self.counts;
         self.tracker
-            .apply(&line, &event, &mut |fact| metrics.apply(&fact));
+            .apply(&line, &event, &mut |fact| counts.apply(&fact));
     }
 
     /// The inputs have been at their ends for `silent_ms`: time goes on without lines.
     pub fn idle(&mut self, now_ms: i64, silent_ms: i64) {
         self.now_ms = now_ms;
         self.clock_ms = now_ms;
-        self.metrics.set_time(None, now_ms);
+        self.counts.metrics.set_time(None, now_ms);
         let Some(last_ms) = self.last_ms else {
             return;
         };
-        let metrics = &mut self.metrics;
-        let mut sink = |fact: crate::track::Fact<'_>| metrics.apply(&fact);
+        let counts = &mut self.counts;
+        let mut sink = |fact: Fact<'_>| counts.apply(&fact);
         self.tracker
             .advance(last_ms.saturating_add(silent_ms), &mut sink);
         if silent_ms >= SETTLED_AFTER_MS {
@@ -178,8 +199,8 @@ impl Engine {
 
     /// No line will come any more: what waits for one is told.
     pub fn finish(&mut self) {
-        let metrics = &mut self.metrics;
-        self.tracker.finish(&mut |fact| metrics.apply(&fact));
+        let counts = &mut self.counts;
+        self.tracker.finish(&mut |fact| counts.apply(&fact));
     }
 
     /// What the source says of itself.
@@ -187,25 +208,29 @@ impl Engine {
         let input = &self.inputs[input.0];
         if let Some(source) = input.source {
             sample.last_line_ms = input.last_line_ms;
-            self.metrics.set_source(source, sample);
+            self.counts.metrics.set_source(source, sample);
         }
     }
 
     /// `None` where the queue cannot be asked: its series end.
     pub fn set_queue(&mut self, queue: Queue, sample: Option<QueueSample>) {
-        self.metrics.set_queue(queue, sample);
+        self.counts.metrics.set_queue(queue, sample);
     }
 
     /// The state of all series; to be taken between two lines.
     pub fn freeze(&mut self, now_ms: i64) -> Frozen {
-        self.metrics
+        self.counts
+            .metrics
             .set_user_client_networks(self.tracker.client_networks(self.clock_ms));
         for (service, networks) in self.tracker.failing_networks(self.clock_ms) {
-            self.metrics.set_auth_failing_networks(service, networks);
+            self.counts
+                .metrics
+                .set_auth_failing_networks(service, networks);
         }
-        self.metrics
+        self.counts
+            .metrics
             .set_tracked_messages(self.tracker.tracked_messages() as u64);
-        self.metrics.freeze(now_ms)
+        self.counts.metrics.freeze(now_ms)
     }
 
     /// From the first line of this time or later on, a report counts.
@@ -236,6 +261,13 @@ impl Engine {
     /// The stamp of the last line of all inputs.
     pub fn last_ms(&self) -> Option<i64> {
         self.last_ms
+    }
+
+    /// Messages accepted so far.
+    pub fn messages(&self) -> impl Iterator<Item = (Origin, u64)> + '_ {
+        Origin::ALL
+            .into_iter()
+            .map(|origin| (origin, self.counts.messages[origin as usize]))
     }
 
     pub fn tracked_messages(&self) -> usize {

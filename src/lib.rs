@@ -19,6 +19,8 @@ pub mod metrics;
 pub mod parse;
 pub mod record;
 pub mod report;
+pub mod serve;
+pub mod settings;
 pub mod showq;
 pub mod simulate;
 pub mod source;
