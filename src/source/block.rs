@@ -154,12 +154,19 @@ pub(super) fn cut(bytes: &[u8]) -> Cut {
     Cut::Lines(before_hole(&bytes[..end]))
 }
 
-/// How many NUL bytes `bytes` begins with.
+/// How many NUL bytes `bytes` begins with. A hole may be as long as the log once was: it is gone
+/// through in strides.
 pub(super) fn leading_nuls(bytes: &[u8]) -> usize {
-    bytes
+    const STRIDE: [u8; 4096] = [0; 4096];
+    let strides = bytes
+        .chunks_exact(STRIDE.len())
+        .take_while(|stride| **stride == STRIDE)
+        .count();
+    let from = strides * STRIDE.len();
+    bytes[from..]
         .iter()
         .position(|&byte| byte != 0)
-        .unwrap_or(bytes.len())
+        .map_or(bytes.len(), |at| from + at)
 }
 
 /// The length of `lines` up to the first line, but the first, that begins with a NUL.

@@ -46,6 +46,15 @@ fn from_the_end() {
 }
 
 #[test]
+fn from_the_end_amid_a_long_line() {
+    let mut log = Fixture::empty();
+    log.append(&"a".repeat(3 * LINE_BYTES_MAX));
+    log.follow_from(From::End);
+    log.append("b\n1\n");
+    assert_eq!(log.read(), "b\n1\n");
+}
+
+#[test]
 fn from_the_end_of_a_file_that_appears_later() {
     let mut log = Fixture::empty();
     log.follow_from(From::End);
@@ -86,6 +95,9 @@ fn renamed_and_created_later() {
     log.append("3\n");
     assert_eq!(log.read_on(), "3\n");
     assert!(log.stats().up);
+    log.rename("mail.log", "mail.log.1");
+    assert_eq!(log.read(), "");
+    assert!(log.stats().up, "each moment is one of its own");
     assert_eq!((log.stats().rotations, log.stats().errors), (1, 1));
 }
 
@@ -493,6 +505,11 @@ fn long_lines_are_cut_and_counted() {
     assert_eq!(log.read_on(), format!("{longest}\n5\n"));
     assert_eq!(log.stats().long_lines_cut, 3);
     assert_eq!(log.stats().lag_bytes, 0);
+    log.append(&format!("{longest}b"));
+    log.rename("mail.log", "mail.log.1");
+    log.append("6\n");
+    assert_eq!(log.read_on(), format!("{longest}\n6\n"));
+    assert_eq!(log.stats().long_lines_cut, 4);
 }
 
 #[test]

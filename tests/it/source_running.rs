@@ -119,14 +119,17 @@ async fn a_change_wakes_who_waits() {
     let log = Fixture::empty();
     let other = log.beside("later/mail.log");
     let mut watcher = Watcher::new([&log.path]);
-    watcher.add(&other);
     log.append("1\n");
     is_woken_by(&mut watcher, || log.append("2\n")).await;
     log.rename("mail.log", "mail.log.1");
     is_woken_by(&mut watcher, || log.append("3\n")).await;
+    // Who follows holds the old file open: it is not deleted.
+    let _held = fs::File::open(&log.path).unwrap();
     append(&log.beside("new"), "4\n");
     log.rename("new", "mail.log");
     is_woken_by(&mut watcher, || log.append("5\n")).await;
+    // Its directory is missing too: it is watched when that appears.
+    watcher.add(&other);
     fs::create_dir(log.beside("later")).unwrap();
     is_woken_by(&mut watcher, || append(&other, "6\n")).await;
 }
