@@ -351,18 +351,22 @@ fn fitness(entry: &Entry, speaker: Speaker, about: About) -> Option<i64> {
             2 * i64::from(active) + i64::from(!active && is_near)
         }
         About::Reinjection { from_ms, to_ms } => {
-            let is_open_question = !entry.has(flag::CHILD)
-                && (!accepted
-                    || (entry.has(flag::FROM_FILTER)
-                        && (from_ms..=to_ms).contains(&entry.accepted_ms)));
-            if !is_open_question || (!accepted && !is_near) {
+            let is_in_time = (from_ms..=to_ms).contains(&entry.accepted_ms);
+            let fits = if accepted {
+                entry.has(flag::FROM_FILTER) && is_in_time
+            } else {
+                is_near
+            };
+            if !fits {
                 return None;
             }
             i64::from(accepted)
         }
     };
-    // Among equals the newer one, then the one of the same instance before all.
-    Some((i64::from(same_instance) * 16 + rank) << 44 | (entry.first_ms & ((1 << 44) - 1)))
+    // One that was only spoken of comes last, one of the same instance first; among equals the newer.
+    let was_seen = !entry.has(flag::EXPECTED);
+    let rank = i64::from(was_seen) * 32 + i64::from(same_instance) * 16 + rank;
+    Some(rank << 44 | (entry.first_ms & ((1 << 44) - 1)))
 }
 
 impl std::fmt::Display for QueueId {

@@ -61,12 +61,17 @@ const UNFINISHED_MS: i64 = 3_600_000;
 /// Stamps are of whole seconds, and delays are rounded to two digits.
 const HOP_SLACK_MS: i64 = 2_000;
 const INSTANCES_MAX: usize = 256;
+/// What is estimated is the same on every run.
+const SKETCH_KEY: u64 = 0x6d61_696c_6c6f_6765;
 
 /// Follows messages, sessions and accounts.
 #[derive(Debug)]
 pub struct Tracker {
     config: TrackConfig,
+    /// Of tables whose keys others choose.
     state: FixedState,
+    /// Of recipients: what a filter answers must not depend on chance.
+    recipient_state: FixedState,
     network_hasher: NetworkHasher,
     queue: Queue,
     messages: Messages,
@@ -96,7 +101,8 @@ impl Tracker {
         let seed = config.seed;
         Tracker {
             state: FixedState::with_seed(seed),
-            network_hasher: NetworkHasher::new(seed),
+            recipient_state: FixedState::with_seed(SKETCH_KEY),
+            network_hasher: NetworkHasher::new(SKETCH_KEY),
             queue: Queue::new(config.messages_max),
             messages: Messages::default(),
             holds: Holds::default(),
@@ -561,7 +567,9 @@ impl Tracker {
         let Some(e) = self.queue.get(entry) else {
             return;
         };
-        if e.has(flag::ACCEPTED) {
+        if e.has(flag::CHILD) {
+            // Another queue id went before: it knows better.
+        } else if e.has(flag::ACCEPTED) {
             self.determine(entry, submitter, sink);
         } else {
             self.expect(entry, Expected::Submitter(submitter), line.time_ms);
@@ -707,7 +715,8 @@ impl Tracker {
         let Some(entry) = self.entry(line, delivery.queue_id, About::Delivery) else {
             return;
         };
-        let mut attempt = attempt::read(&self.config, &self.state, line.program, delivery);
+        let mut attempt =
+            attempt::read(&self.config, &self.recipient_state, line.program, delivery);
         let Some(message) = self.queue.get(entry).map(|e| e.message) else {
             return;
         };
