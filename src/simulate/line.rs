@@ -1,0 +1,148 @@
+//! A line being written, and the stamp in front of it. Formatted by hand: `format!` is too slow for
+//! logs of millions of lines.
+
+use super::host::Program;
+use super::queue_id::QueueId;
+use super::truth::Series;
+
+/// A line without its stamp, and what it adds to the truth when it reaches the log.
+pub(super) struct Line {
+    pub bytes: Vec<u8>,
+    pub program: Program,
+    pub counts: Vec<(Series, u64)>,
+}
+
+impl Line {
+    pub fn s(&mut self, text: &str) -> &mut Self {
+        self.bytes.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    pub fn id(&mut self, id: QueueId) -> &mut Self {
+        self.bytes.extend_from_slice(id.as_bytes());
+        self
+    }
+
+    pub fn n(&mut self, n: u64) -> &mut Self {
+        let mut digits = itoa::Buffer::new();
+        self.bytes.extend_from_slice(digits.format(n).as_bytes());
+        self
+    }
+
+    /// Lower-case hex of `width` digits: the stuff that session ids are made of.
+    pub fn hex(&mut self, n: u64, width: u32) -> &mut Self {
+        for digit in (0..width).rev() {
+            self.bytes.push(b"0123456789abcdef"[(n >> (4 * digit) & 15) as usize]);
+        }
+        self
+    }
+
+    /// Postfix's delays: two significant digits, at most two decimals, no trailing zeros.
+    pub fn delay(&mut self, ms: u64) -> &mut Self {
+        let (whole, rest, width) = match ms {
+            0..995 => ((ms + 5) / 1000, (ms + 5) / 10 % 100, 2),
+            995..9950 => ((ms + 50) / 1000, (ms + 50) / 100 % 10, 1),
+            _ => ((ms + 500) / 1000, 0, 0),
+        };
+        self.n(whole);
+        if rest > 0 {
+            self.bytes.push(b'.');
+            if width == 2 {
+                self.bytes.push(b'0' + (rest / 10) as u8);
+            }
+            if width == 1 || rest % 10 > 0 {
+                self.bytes.push(b'0' + (rest % 10) as u8);
+            }
+        }
+        self
+    }
+
+    pub fn count(&mut self, series: Series) -> &mut Self {
+        self.add(series, 1)
+    }
+
+    pub fn add(&mut self, series: Series, by: u64) -> &mut Self {
+        self.counts.push((series, by));
+        self
+    }
+}
+
+/// The form of a line's stamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    /// `Nov 24 00:16:31`
+    Traditional,
+    /// `2026-11-24T00:16:31.123456+01:00`
+    Rfc3339,
+}
+
+/// Writes stamps, and remembers the last second's: most lines share it with the line before.
+pub(super) struct Clock {
+    form: Stamp,
+    offset_minutes: i32,
+    second: u64,
+    text: Vec<u8>,
+    zone: Vec<u8>,
+}
+
+impl Clock {
+    pub fn new(form: Stamp, offset_minutes: i32) -> Self {
+        let minutes = offset_minutes.unsigned_abs();
+        let sign = if offset_minutes < 0 { '-' } else { '+' };
+        let zone = format!("{sign}{:02}:{:02} ", minutes / 60, minutes % 60).into_bytes();
+        Clock { form, offset_minutes, second: u64::MAX, text: Vec::new(), zone }
+    }
+
+    pub fn write(&mut self, at_us: u64, out: &mut Vec<u8>) {
+        let second = at_us / 1_000_000;
+        if second != self.second {
+            self.second = second;
+            self.second_text();
+        }
+        out.extend_from_slice(&self.text);
+        if self.form == Stamp::Rfc3339 {
+            let mut digits = *b".000000";
+            let mut rest = at_us % 1_000_000;
+            for digit in digits[1..].iter_mut().rev() {
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+            out.extend_from_slice(&digits);
+            out.extend_from_slice(&self.zone);
+        }
+    }
+
+    fn second_text(&mut self) {
+        let local = self.second as i64 + i64::from(self.offset_minutes) * 60;
+        let (year, month, day) = date(local.div_euclid(86_400));
+        let of_day = local.rem_euclid(86_400);
+        let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+        self.text.clear();
+        let text = match self.form {
+            Stamp::Traditional => {
+                let month = MONTHS[month as usize - 1];
+                format!("{month} {day:>2} {hour:02}:{minute:02}:{second:02} ")
+            }
+            Stamp::Rfc3339 => {
+                format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+            }
+        };
+        self.text.extend_from_slice(text.as_bytes());
+    }
+}
+
+pub(super) const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// Year, month and day of a day since 1970: Howard Hinnant's `civil_from_days`.
+pub(super) fn date(day: i64) -> (i64, u32, u32) {
+    let shifted = day + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * of_year + 2) / 153;
+    let day = (of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 } as u32;
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
