@@ -12,7 +12,12 @@ pub(super) struct Agenda<T> {
 
 impl<T> Agenda<T> {
     pub fn new() -> Self {
-        Agenda { times: BinaryHeap::new(), slots: Vec::new(), free: Vec::new(), planned: 0 }
+        Agenda {
+            times: BinaryHeap::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            planned: 0,
+        }
     }
 
     pub fn plan(&mut self, at_us: u64, what: T) {

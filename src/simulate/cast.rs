@@ -18,32 +18,112 @@ pub(super) const LAST: [&str; 24] = [
     "seidel", "thiel", "unger", "voss",
 ];
 
+/// Names that guessers try at every server.
+const GUESSES: [&str; 12] = [
+    "info",
+    "test",
+    "admin",
+    "office",
+    "scanner",
+    "backup",
+    "postmaster",
+    "sales",
+    "support",
+    "webmaster",
+    "user",
+    "noreply",
+];
+
+pub(super) fn guess(random: &mut Random, domain: &str) -> String {
+    format!("{}@{domain}", random.pick(&GUESSES))
+}
+
 /// Domain, its server, the server's address. The first are the large providers.
 const ELSEWHERE: [(&str, &str, &str); 24] = [
     ("bigmail.example", "mx1.bigmail.example", "198.51.100.10"),
-    ("officemail.example", "mail-eu.protection.officemail.example", "198.51.100.20"),
+    (
+        "officemail.example",
+        "mail-eu.protection.officemail.example",
+        "198.51.100.20",
+    ),
     ("freepost.example", "mx.freepost.example", "198.51.100.30"),
     ("webbox.example", "mx-in.webbox.example", "198.51.100.40"),
     ("kabelnet.example", "mx01.kabelnet.example", "198.51.100.51"),
-    ("uni-north.example", "mailrelay.uni-north.example", "192.0.2.11"),
+    (
+        "uni-north.example",
+        "mailrelay.uni-north.example",
+        "192.0.2.11",
+    ),
     ("uni-south.example", "mx.uni-south.example", "192.0.2.21"),
     ("cityhall.example", "gate.cityhall.example", "192.0.2.31"),
-    ("mueller-bau.example", "mail.mueller-bau.example", "192.0.2.41"),
-    ("dentist-lang.example", "mx.hosting-one.example", "192.0.2.50"),
-    ("cafe-central.example", "mx.hosting-one.example", "192.0.2.50"),
+    (
+        "mueller-bau.example",
+        "mail.mueller-bau.example",
+        "192.0.2.41",
+    ),
+    (
+        "dentist-lang.example",
+        "mx.hosting-one.example",
+        "192.0.2.50",
+    ),
+    (
+        "cafe-central.example",
+        "mx.hosting-one.example",
+        "192.0.2.50",
+    ),
     ("sportclub.example", "mx.hosting-two.example", "192.0.2.60"),
-    ("bookstore.example", "inbound.bookstore.example", "192.0.2.71"),
-    ("parcel-line.example", "mx2.parcel-line.example", "192.0.2.81"),
-    ("insurance-nord.example", "mta.insurance-nord.example", "192.0.2.91"),
-    ("lawyers-am-tor.example", "mx.hosting-two.example", "192.0.2.60"),
-    ("steelworks.example", "mail1.steelworks.example", "192.0.2.101"),
+    (
+        "bookstore.example",
+        "inbound.bookstore.example",
+        "192.0.2.71",
+    ),
+    (
+        "parcel-line.example",
+        "mx2.parcel-line.example",
+        "192.0.2.81",
+    ),
+    (
+        "insurance-nord.example",
+        "mta.insurance-nord.example",
+        "192.0.2.91",
+    ),
+    (
+        "lawyers-am-tor.example",
+        "mx.hosting-two.example",
+        "192.0.2.60",
+    ),
+    (
+        "steelworks.example",
+        "mail1.steelworks.example",
+        "192.0.2.101",
+    ),
     ("orchestra.example", "mx.orchestra.example", "192.0.2.111"),
-    ("school-west.example", "mail.school-west.example", "192.0.2.121"),
+    (
+        "school-west.example",
+        "mail.school-west.example",
+        "192.0.2.121",
+    ),
     ("clinic-see.example", "mx.clinic-see.example", "192.0.2.131"),
-    ("travel-desk.example", "smtp-in.travel-desk.example", "192.0.2.141"),
-    ("garden-shop.example", "mx.hosting-one.example", "192.0.2.50"),
-    ("software-hut.example", "mx.software-hut.example", "192.0.2.151"),
-    ("radio-local.example", "mx.radio-local.example", "192.0.2.161"),
+    (
+        "travel-desk.example",
+        "smtp-in.travel-desk.example",
+        "192.0.2.141",
+    ),
+    (
+        "garden-shop.example",
+        "mx.hosting-one.example",
+        "192.0.2.50",
+    ),
+    (
+        "software-hut.example",
+        "mx.software-hut.example",
+        "192.0.2.151",
+    ),
+    (
+        "radio-local.example",
+        "mx.radio-local.example",
+        "192.0.2.161",
+    ),
 ];
 
 pub(super) const OFFICEMAIL: &str = "officemail.example";
@@ -53,7 +133,13 @@ pub(super) fn add_elsewhere(scene: &mut Scene) -> std::ops::Range<usize> {
     let first = scene.sites.len();
     for (domain, server, address) in ELSEWHERE {
         let relay = registrable(server);
-        scene.add_site(domain, Route::Smtp, &format!("{server}[{address}]"), ":25", relay);
+        scene.add_site(
+            domain,
+            Route::Smtp,
+            &format!("{server}[{address}]"),
+            ":25",
+            relay,
+        );
     }
     first..scene.sites.len()
 }
@@ -92,20 +178,34 @@ pub(super) fn home(random: &mut Random) -> Client {
     let a = *random.pick(&[77, 84, 91, 93, 178, 188, 212, 217]);
     let name = format!("p{a:02x}{b:02x}{c:02x}{d:02x}.dip.kabelnet.example");
     let helo = format!("[192.168.{}.{}]", random.below(4), random.between(2, 250));
-    Client { name, address: format!("{a}.{b}.{c}.{d}"), helo }
+    Client {
+        name,
+        address: format!("{a}.{b}.{c}.{d}"),
+        helo,
+    }
 }
 
 /// A client somewhere in the world whose address has no name.
 pub(super) fn stranger(random: &mut Random) -> Client {
-    let a = *random.pick(&[5, 14, 27, 36, 41, 45, 58, 61, 80, 89, 103, 113, 122, 141, 156, 185, 190]);
-    let address =
-        format!("{a}.{}.{}.{}", random.below(256), random.below(256), random.between(1, 254));
+    let a = *random.pick(&[
+        5, 14, 27, 36, 41, 45, 58, 61, 80, 89, 103, 113, 122, 141, 156, 185, 190,
+    ]);
+    let address = format!(
+        "{a}.{}.{}.{}",
+        random.below(256),
+        random.below(256),
+        random.between(1, 254)
+    );
     let helo = match random.below(3) {
         0 => "User".to_owned(),
         1 => format!("[{address}]"),
         _ => format!("WIN-{:X}", random.below(1 << 32)),
     };
-    Client { name: "unknown".to_owned(), address, helo }
+    Client {
+        name: "unknown".to_owned(),
+        address,
+        helo,
+    }
 }
 
 /// The server of a site as it connects to us.
@@ -151,10 +251,23 @@ pub(super) fn accounts(
                 friends.push((person_at(random, &scene.sites[site].domain), site));
             }
         }
-        let mechanism = if random.chance(700) { Mechanism::Plain } else { Mechanism::Login };
+        let mechanism = if random.chance(700) {
+            Mechanism::Plain
+        } else {
+            Mechanism::Login
+        };
         let user = scene.log.name(address);
-        let login = Login { written: address.clone(), user, mechanism };
-        accounts.push(Account { address: address.clone(), login, homes, friends });
+        let login = Login {
+            written: address.clone(),
+            user,
+            mechanism,
+        };
+        accounts.push(Account {
+            address: address.clone(),
+            login,
+            homes,
+            friends,
+        });
     }
     accounts
 }

@@ -6,7 +6,7 @@ use super::line::Line;
 use super::message::{Mail, Message, Recipient};
 use super::scene::{MS, Scene};
 use super::session::{Client, Command};
-use super::truth::{Direction, Series, Service, Status, Transport};
+use super::truth::{Direction, Origin, Series, Service, Status, Transport};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -40,7 +40,12 @@ impl Scene {
         let amid = format!("{pid:05}-{:02}", self.random.between(1, 20));
         let mail_id = self.random.next();
         let mut line = self.log.line(&self.hosts[host], Program::Amavis, pid);
-        let recipients = back.as_ref().map_or(&message, |back| back).mail.recipients.as_slice();
+        let recipients = back
+            .as_ref()
+            .map_or(&message, |back| back)
+            .mail
+            .recipients
+            .as_slice();
         self.verdict_text(&mut line, &message, recipients, client, &amid, verdict);
         line.s(", mail_id: ").hex(mail_id, 12).s(", Hits: ");
         let tenths = match verdict {
@@ -50,7 +55,11 @@ impl Scene {
         if verdict == Verdict::Clean && self.random.chance(700) {
             line.s("-");
         }
-        line.n(tenths / 10).s(".").n(tenths % 10).s(", size: ").n(message.mail.size_bytes);
+        line.n(tenths / 10)
+            .s(".")
+            .n(tenths % 10)
+            .s(", size: ")
+            .n(message.mail.size_bytes);
         if let Some(back) = &back {
             line.s(", queued_as: ").id(back.queue_id);
         }
@@ -59,7 +68,12 @@ impl Scene {
 
         // The line of the hop comes before or after qmgr's line of what came back.
         let hop_us = end_us + self.random.between(0, 30) * MS;
-        let stages = [(message.active_us - message.arrived_us) / MS, 4, connect_ms, check_ms];
+        let stages = [
+            (message.active_us - message.arrived_us) / MS,
+            4,
+            connect_ms,
+            check_ms,
+        ];
         self.hop_lines(&message, back.as_deref(), &amid, stages, hop_us);
         let removed_us = hop_us + self.random.between(1, 9) * MS;
         self.removed(host, message.queue_id, removed_us);
@@ -79,13 +93,20 @@ impl Scene {
         line.s("(").s(amid).s(") ");
         match verdict {
             Verdict::Clean => line
-                .s("Passed CLEAN {RelayedInbound}, [")
+                .s(if mail.origin == Origin::Unauthenticated {
+                    "Passed CLEAN {RelayedInbound}, ["
+                } else {
+                    "Passed CLEAN {RelayedOutbound}, ["
+                })
                 .count(Series::Verdict("amavis", "clean")),
             Verdict::Spam => line
                 .s("Blocked SPAM {DiscardedInbound,Quarantined}, [")
                 .count(Series::Verdict("amavis", "spam")),
         };
-        line.s(&client.address).s("]:").n(self.random.between(1025, 65_000)).s(" [");
+        line.s(&client.address)
+            .s("]:")
+            .n(self.random.between(1025, 65_000))
+            .s(" [");
         line.s(&client.address).s("] <").s(&mail.sender).s("> -> ");
         for (position, recipient) in recipients.iter().enumerate() {
             if position > 0 {
@@ -141,7 +162,9 @@ impl Scene {
             let mut line = self.log.line(&self.hosts[message.host], Program::Smtp, pid);
             line.id(message.queue_id).s(": to=<").s(&recipient.address);
             line.s(">, relay=127.0.0.1[127.0.0.1]:10024, delay=");
-            line.delay(stages_ms.iter().sum()).s(", delays=").delay(stages_ms[0]);
+            line.delay(stages_ms.iter().sum())
+                .s(", delays=")
+                .delay(stages_ms[0]);
             for ms in &stages_ms[1..] {
                 line.s("/").delay(*ms);
             }
@@ -153,13 +176,24 @@ impl Scene {
                         .id(back.queue_id)
                         .s(")");
                     let direction = Direction::Internal;
-                    line.count(Series::Delivery(origin, direction, Transport::Smtp, Status::Sent));
+                    line.count(Series::Delivery(
+                        origin,
+                        direction,
+                        Transport::Smtp,
+                        Status::Sent,
+                    ));
                 }
                 None => {
-                    line.s(", dsn=2.7.0, status=sent (250 2.7.0 Ok, discarded, id=").s(amid);
+                    line.s(", dsn=2.7.0, status=sent (250 2.7.0 Ok, discarded, id=")
+                        .s(amid);
                     line.s(" - spam)");
                     let direction = Direction::Discard;
-                    line.count(Series::Delivery(origin, direction, Transport::Smtp, Status::Sent));
+                    line.count(Series::Delivery(
+                        origin,
+                        direction,
+                        Transport::Smtp,
+                        Status::Sent,
+                    ));
                     if let Some(user) = message.mail.user {
                         line.count(Series::UserDelivery(user, direction, Status::Sent));
                     }

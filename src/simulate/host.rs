@@ -106,7 +106,9 @@ impl Host {
             return process.pid;
         }
         crew.retain(|process| process.uses < USES_MAX || process.busy_until_us > from_us);
-        let idle = crew.iter_mut().find(|one| one.busy_until_us <= from_us && one.uses < USES_MAX);
+        let idle = crew
+            .iter_mut()
+            .find(|one| one.busy_until_us <= from_us && one.uses < USES_MAX);
         if let Some(process) = idle {
             process.busy_until_us = until_us;
             process.uses += 1;
@@ -117,7 +119,11 @@ impl Host {
             self.last_pid = 1000;
         }
         if crew.len() < PROCESSES_MAX {
-            crew.push(Process { pid: self.last_pid, busy_until_us: until_us, uses: 1 });
+            crew.push(Process {
+                pid: self.last_pid,
+                busy_until_us: until_us,
+                uses: 1,
+            });
         }
         self.last_pid
     }

@@ -32,7 +32,8 @@ impl Line {
     /// Lower-case hex of `width` digits: the stuff that session ids are made of.
     pub fn hex(&mut self, n: u64, width: u32) -> &mut Self {
         for digit in (0..width).rev() {
-            self.bytes.push(b"0123456789abcdef"[(n >> (4 * digit) & 15) as usize]);
+            self.bytes
+                .push(b"0123456789abcdef"[(n >> (4 * digit) & 15) as usize]);
         }
         self
     }
@@ -90,7 +91,13 @@ impl Clock {
         let minutes = offset_minutes.unsigned_abs();
         let sign = if offset_minutes < 0 { '-' } else { '+' };
         let zone = format!("{sign}{:02}:{:02} ", minutes / 60, minutes % 60).into_bytes();
-        Clock { form, offset_minutes, second: u64::MAX, text: Vec::new(), zone }
+        Clock {
+            form,
+            offset_minutes,
+            second: u64::MAX,
+            text: Vec::new(),
+            zone,
+        }
     }
 
     pub fn write(&mut self, at_us: u64, out: &mut Vec<u8>) {
@@ -113,29 +120,36 @@ impl Clock {
     }
 
     fn second_text(&mut self) {
-        let local = self.second as i64 + i64::from(self.offset_minutes) * 60;
-        let (year, month, day) = date(local.div_euclid(86_400));
-        let of_day = local.rem_euclid(86_400);
-        let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-        self.text.clear();
+        let local_s = self
+            .second
+            .saturating_add_signed(i64::from(self.offset_minutes) * 60);
         let text = match self.form {
-            Stamp::Traditional => {
-                let month = MONTHS[month as usize - 1];
-                format!("{month} {day:>2} {hour:02}:{minute:02}:{second:02} ")
-            }
+            Stamp::Traditional => traditional(local_s) + " ",
             Stamp::Rfc3339 => {
+                let (year, month, day) = date((local_s / 86_400) as i64);
+                let (hour, minute, second) = (local_s / 3600 % 24, local_s / 60 % 60, local_s % 60);
                 format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
             }
         };
+        self.text.clear();
         self.text.extend_from_slice(text.as_bytes());
     }
 }
 
-pub(super) const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// The stamp of old, of a second as a local clock shows it.
+pub(super) fn traditional(local_s: u64) -> String {
+    let (_, month, day) = date((local_s / 86_400) as i64);
+    let (hour, minute, second) = (local_s / 3600 % 24, local_s / 60 % 60, local_s % 60);
+    let month = MONTHS[month as usize - 1];
+    format!("{month} {day:>2} {hour:02}:{minute:02}:{second:02}")
+}
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// Year, month and day of a day since 1970: Howard Hinnant's `civil_from_days`.
-pub(super) fn date(day: i64) -> (i64, u32, u32) {
+fn date(day: i64) -> (i64, u32, u32) {
     let shifted = day + 719_468;
     let era = shifted.div_euclid(146_097);
     let of_era = shifted.rem_euclid(146_097);
@@ -143,6 +157,10 @@ pub(super) fn date(day: i64) -> (i64, u32, u32) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * of_year + 2) / 153;
     let day = (of_year - (153 * shifted_month + 2) / 5 + 1) as u32;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 } as u32;
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    } as u32;
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }

@@ -17,7 +17,9 @@ pub(super) struct Log {
     /// Emptied lines, to be filled again.
     blank: Vec<Line>,
     pending: Vec<u8>,
-    pub planned: u64,
+    /// Lines planned so far, by program.
+    planned: Vec<u64>,
+    pub written: u64,
 }
 
 impl Log {
@@ -28,7 +30,8 @@ impl Log {
             ledger: Ledger::new(),
             blank: Vec::new(),
             pending: Vec::with_capacity(WRITE_BYTES * 2),
-            planned: 0,
+            planned: vec![0; Program::ALL.len()],
+            written: 0,
         }
     }
 
@@ -36,10 +39,19 @@ impl Log {
     pub fn line(&mut self, host: &Host, program: Program, pid: u32) -> Line {
         let mut line = match self.blank.pop() {
             Some(line) => line,
-            None => Line { bytes: Vec::with_capacity(256), program, counts: Vec::new() },
+            None => Line {
+                bytes: Vec::with_capacity(256),
+                program,
+                counts: Vec::new(),
+            },
         };
         line.program = program;
-        line.s(&host.name).s(" ").s(program.tag()).s("[").n(u64::from(pid)).s("]: ");
+        line.s(&host.name)
+            .s(" ")
+            .s(program.tag())
+            .s("[")
+            .n(u64::from(pid))
+            .s("]: ");
         line
     }
 
@@ -50,8 +62,16 @@ impl Log {
     }
 
     pub fn plan(&mut self, at_us: u64, line: Line) {
-        self.planned += 1;
+        self.planned[line.program as usize] += 1;
         self.lines.plan(at_us, line);
+    }
+
+    pub fn planned(&self) -> u64 {
+        self.planned.iter().sum()
+    }
+
+    pub fn planned_of(&self, program: Program) -> u64 {
+        self.planned[program as usize]
     }
 
     pub fn name(&mut self, name: &str) -> Name {
@@ -60,10 +80,6 @@ impl Log {
 
     pub fn next_us(&self) -> Option<u64> {
         self.lines.next_us()
-    }
-
-    pub fn waiting(&self) -> usize {
-        self.lines.len()
     }
 
     pub fn truth(&self) -> Truth {
@@ -79,13 +95,18 @@ impl Log {
         self.pending.extend_from_slice(&line.bytes);
         self.pending.push(b'\n');
         self.ledger.line(line.program);
+        self.written += 1;
         for &(series, by) in &line.counts {
             self.ledger.add(series, by);
         }
         line.bytes.clear();
         line.counts.clear();
         self.blank.push(line);
-        if self.pending.len() >= WRITE_BYTES { self.flush(out) } else { Ok(()) }
+        if self.pending.len() >= WRITE_BYTES {
+            self.flush(out)
+        } else {
+            Ok(())
+        }
     }
 
     pub fn flush(&mut self, out: &mut dyn Write) -> io::Result<()> {

@@ -6,6 +6,8 @@
 //!
 //! | generator | writes |
 //! | --- | --- |
+//! | [`story()`] | the log of the story: one host, a spam run that sits in the queue |
+//! | [`mix()`] | a busy, healthy mix of four hosts |
 //! | [`World`] | a small mail system that lives through its days until an account is hijacked |
 //!
 //! Start reading at `message.rs`, the way of one message.
@@ -14,16 +16,22 @@ mod agenda;
 mod cast;
 mod filter;
 mod host;
+mod housekeeping;
 mod line;
 mod log;
 mod message;
+mod mix;
 mod queue_id;
 mod random;
 mod reply;
 mod scene;
 mod session;
+mod story;
+mod strangers;
 mod truth;
 mod world;
 
+pub use mix::{MIX_DEFAULT_DOMAIN, mix};
+pub use story::story;
 pub use truth::Truth;
 pub use world::{HijackInfo, World, WorldOptions};

@@ -43,13 +43,19 @@ pub(super) struct QueueIds {
 
 impl QueueIds {
     pub fn new(long: bool, first_inode: u64) -> Self {
-        QueueIds { long, inode: first_inode }
+        QueueIds {
+            long,
+            inode: first_inode,
+        }
     }
 
     /// The id of a queue file made at `at_us` (microseconds since 1970).
     pub fn next(&mut self, at_us: u64) -> QueueId {
         self.inode += 1 + at_us % 3;
-        let mut id = QueueId { bytes: [0; 22], len: 0 };
+        let mut id = QueueId {
+            bytes: [0; 22],
+            len: 0,
+        };
         if self.long {
             id.number(at_us / 1_000_000, SAFE, 6);
             id.number(at_us % 1_000_000, SAFE, 4);

@@ -93,7 +93,10 @@ impl Reply {
     /// The text in the parentheses after `status=`, but for `Sent`, which each agent words itself.
     /// `server` is `name[address]`, `domain` the recipient's, `own` our address.
     pub fn text(self, line: &mut Line, server: &str, domain: &str, recipient: &str, own: &str) {
-        if !matches!(self, Reply::Timeout | Reply::NoSuchHost | Reply::Suspended | Reply::Sent) {
+        if !matches!(
+            self,
+            Reply::Timeout | Reply::NoSuchHost | Reply::Suspended | Reply::Sent
+        ) {
             line.s("host ").s(server).s(" said: ");
         }
         match self {
@@ -137,7 +140,10 @@ impl Reply {
                 .s("their network is on our block list (S3150). You can also refer your provider ")
                 .s("to http://mail.live.com/mail/troubleshooting.aspx#errors. ")
                 .s("(in reply to MAIL FROM command)"),
-            Reply::Timeout => line.s("connect to ").s(server).s(":25: Connection timed out"),
+            Reply::Timeout => line
+                .s("connect to ")
+                .s(server)
+                .s(":25: Connection timed out"),
             Reply::NoSuchHost => line
                 .s("Host or domain name not found. Name service error for name=")
                 .s(domain)

@@ -1,6 +1,7 @@
 //! What all generators share: the hosts, the places that mail goes to, the log, and the plans.
 
 use std::collections::HashMap;
+use std::io::{self, Write};
 
 use super::agenda::Agenda;
 use super::host::Host;
@@ -14,7 +15,6 @@ pub(super) const MS: u64 = 1000;
 pub(super) const SECOND: u64 = 1_000_000;
 pub(super) const MINUTE: u64 = 60 * SECOND;
 pub(super) const HOUR: u64 = 60 * MINUTE;
-pub(super) const DAY: u64 = 24 * HOUR;
 
 /// How mail for a domain leaves its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,10 @@ pub(super) enum Route {
     Smtp,
     /// To a server behind us, by the service `relay`.
     Relay,
-    /// To a mailbox on this host, by LMTP.
+    /// To a mailbox that Dovecot keeps on this host, by LMTP.
     Lmtp(usize),
+    /// The same, where Cyrus keeps the mailboxes.
+    Cyrus,
     /// To a mailbox, by local(8).
     Local,
 }
@@ -108,6 +110,19 @@ impl Scene {
         self.sites.push(site);
         self.site_of.insert(domain.to_owned(), self.sites.len() - 1);
         self.sites.len() - 1
+    }
+
+    /// Writes the lines before `until_us`, as long as there may be more: at most `lines_max` in all.
+    pub fn write_until(
+        &mut self,
+        until_us: u64,
+        lines_max: u64,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        while self.log.written < lines_max && self.log.next_us().is_some_and(|at| at < until_us) {
+            self.log.write_next(out)?;
+        }
+        Ok(())
     }
 
     /// The site of an address, if its domain is one we know.

@@ -45,8 +45,9 @@ pub(super) enum Command {
     Quit,
 }
 
-const COMMANDS: [&str; 9] =
-    ["ehlo", "xforward", "starttls", "auth", "mail", "rcpt", "data", "rset", "quit"];
+const COMMANDS: [&str; 9] = [
+    "ehlo", "xforward", "starttls", "auth", "mail", "rcpt", "data", "rset", "quit",
+];
 
 pub(super) struct Session {
     pub host: usize,
@@ -104,7 +105,8 @@ impl Scene {
     }
 
     pub fn session_line(&mut self, session: &Session) -> Line {
-        self.log.line(&self.hosts[session.host], session.program, session.pid)
+        self.log
+            .line(&self.hosts[session.host], session.program, session.pid)
     }
 
     /// EHLO and, where offered and not yet done, STARTTLS.
@@ -142,7 +144,9 @@ impl Scene {
         let mut line = self.session_line(session);
         line.s("warning: ");
         name_address(&mut line, &session.client);
-        line.s(": SASL ").s(mechanism.word()).s(" authentication failed: ");
+        line.s(": SASL ")
+            .s(mechanism.word())
+            .s(" authentication failed: ");
         if mechanism == Mechanism::Login {
             line.s("UGFzc3dvcmQ6");
         } else {
@@ -150,12 +154,13 @@ impl Scene {
         }
         line.s(", sasl_username=").s(written);
         let service = session.service.word();
-        line.count(Series::Warning(session.program)).count(Series::AuthFailure(
-            "postfix",
-            service,
-            mechanism.word(),
-            "bad_credentials",
-        ));
+        line.count(Series::Warning(session.program))
+            .count(Series::AuthFailure(
+                "postfix",
+                service,
+                mechanism.word(),
+                "bad_credentials",
+            ));
         self.log.plan(session.now_us, line);
         session.now_us += self.random.between(50, 900) * MS;
     }
@@ -169,7 +174,11 @@ impl Scene {
             session.command(Command::Auth, 1, 0);
             line.count(Series::UserAuth(login.user));
             let service = session.service.word();
-            line.count(Series::AuthSuccess("postfix", service, login.mechanism.word()));
+            line.count(Series::AuthSuccess(
+                "postfix",
+                service,
+                login.mechanism.word(),
+            ));
         }
     }
 
@@ -204,16 +213,23 @@ impl Scene {
                 .s("5.5.2 <")
                 .s(&client.helo)
                 .s(">: Helo command rejected: need fully-qualified hostname"),
-            Reject::SenderDomain => {
-                line.s("4.1.8 <").s(from).s(">: Sender address rejected: Domain not found")
-            }
+            Reject::SenderDomain => line
+                .s("4.1.8 <")
+                .s(from)
+                .s(">: Sender address rejected: Domain not found"),
             Reject::ClientHostname => line
                 .s("4.7.25 Client host rejected: cannot find your hostname, [")
                 .s(&client.address)
                 .s("]"),
         };
-        line.s("; from=<").s(from).s("> to=<").s(to).s("> proto=ESMTP helo=<").s(&client.helo);
-        line.s(">").count(Series::Reject(session.service, "RCPT", reject));
+        line.s("; from=<")
+            .s(from)
+            .s("> to=<")
+            .s(to)
+            .s("> proto=ESMTP helo=<")
+            .s(&client.helo);
+        line.s(">")
+            .count(Series::Reject(session.service, "RCPT", reject));
         self.log.plan(session.now_us, line);
         session.now_us += self.random.between(30, 300) * MS;
     }
@@ -239,7 +255,8 @@ impl Scene {
 
     fn disconnect(&mut self, session: Session) {
         let mut line = self.session_line(&session);
-        line.s("disconnect from ").count(Series::Disconnect(session.service));
+        line.s("disconnect from ")
+            .count(Series::Disconnect(session.service));
         name_address(&mut line, &session.client);
         let (mut ok, mut all) = (0, 0);
         for (name, (good, tried)) in COMMANDS.iter().zip(session.commands) {

@@ -234,7 +234,12 @@ impl Ledger {
         let mut truth = Truth::new();
         for &program in Program::ALL {
             let labels = [("software", program.software()), ("program", program.tag())];
-            put(&mut truth, "maillog_lines_total", &labels, self.lines_of(program));
+            put(
+                &mut truth,
+                "maillog_lines_total",
+                &labels,
+                self.lines_of(program),
+            );
         }
         for &(series, value) in &self.values {
             self.spell(&mut truth, series, value);
@@ -312,7 +317,10 @@ impl Ledger {
                 &[("user", text(user)), ("class", class.word())],
             ),
             Series::UserAuth(user) => {
-                put("mail_user_auth_total", &[("user", text(user)), ("result", "success")]);
+                put(
+                    "mail_user_auth_total",
+                    &[("user", text(user)), ("result", "success")],
+                );
             }
             Series::AuthSuccess(software, service, mechanism) => put(
                 "mail_auth_total",
@@ -353,17 +361,27 @@ impl Ledger {
             ),
             Series::Lost(service, stage) => put(
                 "mail_connections_lost_total",
-                &[("software", "postfix"), ("service", service.word()), ("stage", stage)],
+                &[
+                    ("software", "postfix"),
+                    ("service", service.word()),
+                    ("stage", stage),
+                ],
             ),
             Series::Tls(protocol) => put(
                 "mail_tls_sessions_total",
                 &[("software", "postfix"), ("protocol", protocol)],
             ),
             Series::Login(software, service) => {
-                put("mail_logins_total", &[("software", software), ("service", service)]);
+                put(
+                    "mail_logins_total",
+                    &[("software", software), ("service", service)],
+                );
             }
             Series::Logout(software, service) => {
-                put("mail_logouts_total", &[("software", software), ("service", service)]);
+                put(
+                    "mail_logouts_total",
+                    &[("software", software), ("service", service)],
+                );
             }
             Series::MailboxSaved(software) => put(
                 "mail_mailbox_deliveries_total",

@@ -121,7 +121,10 @@ impl World {
         for number in 0..600 {
             let site = elsewhere.start + scene.random.popular(elsewhere.len());
             let first = scene.random.pick(&cast::FIRST);
-            subscribers.push((format!("{first}.{number}@{}", scene.sites[site].domain), site));
+            subscribers.push((
+                format!("{first}.{number}@{}", scene.sites[site].domain),
+                site,
+            ));
         }
         let random = &mut scene.random;
         let guessers = (0..60).map(|_| cast::stranger(random)).collect();
@@ -151,13 +154,17 @@ impl World {
     }
 
     fn plan_beginning(&mut self) {
-        let begin_us = self.start_us - (self.options.prehistory.as_micros() as u64).min(self.start_us);
+        let begin_us =
+            self.start_us - (self.options.prehistory.as_micros() as u64).min(self.start_us);
         for own in OWN {
             match own {
                 Own::Spam => self.plan(self.hijack_us, own),
                 Own::Reconnaissance => {
                     let before_us = self.scene.random.between(20, 40) * MINUTE;
-                    self.plan((self.hijack_us - before_us.min(self.hijack_us)).max(begin_us), own);
+                    self.plan(
+                        (self.hijack_us - before_us.min(self.hijack_us)).max(begin_us),
+                        own,
+                    );
                 }
                 Own::Newsletter => self.plan(self.next_newsletter_us(begin_us), own),
                 _ => {
@@ -232,7 +239,11 @@ impl World {
         let (hour, past) = ((minute / 60 % 24) as usize, minute % 60);
         let curve = (BY_HOUR[hour] * (60 - past) + BY_HOUR[(hour + 1) % 24] * past) / 60;
         let of_all = curve * self.options.volume_permille / 1000;
-        if at_us < self.start_us { of_all * self.options.prehistory_permille / 1000 } else { of_all }
+        if at_us < self.start_us {
+            of_all * self.options.prehistory_permille / 1000
+        } else {
+            of_all
+        }
     }
 
     fn local_us(&self, at_us: u64) -> u64 {
@@ -244,7 +255,10 @@ impl World {
         let local_us = self.local_us(after_us);
         let midnight_us = local_us / (24 * HOUR) * (24 * HOUR);
         let times = [9, 17, 33].map(|hour| midnight_us + hour * HOUR);
-        let next = times.into_iter().find(|&at_us| at_us > local_us).unwrap_or(local_us + HOUR);
+        let next = times
+            .into_iter()
+            .find(|&at_us| at_us > local_us)
+            .unwrap_or(local_us + HOUR);
         after_us + (next - local_us)
     }
 }

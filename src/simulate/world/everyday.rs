@@ -2,20 +2,12 @@
 
 use super::super::cast;
 use super::super::filter::Verdict;
-use super::super::host::Program;
-use super::super::line::MONTHS;
 use super::super::message::{Fate, Mail, Message, Recipient};
 use super::super::reply::Reply;
-use super::super::scene::{DAY, HOUR, MINUTE, MS, SECOND};
-use super::super::session::{Client, Command, Session};
-use super::super::truth::{Mechanism, Origin, Reject, Series, Service};
+use super::super::scene::{MINUTE, MS, SECOND};
+use super::super::session::Client;
+use super::super::truth::{Origin, Reject, Service};
 use super::{HOST, Own, World};
-
-/// Names that guessers try at every server.
-const GUESSES: [&str; 12] = [
-    "info", "test", "admin", "office", "scanner", "backup", "postmaster", "sales", "support",
-    "webmaster", "user", "noreply",
-];
 
 impl World {
     pub(super) fn happen(&mut self, own: Own, at_us: u64) {
@@ -43,11 +35,18 @@ impl World {
             Own::Guess => {
                 self.guess(at_us);
                 // Guessers do not sleep.
-                let wait_us = self.scene.random.wait(12 * SECOND);
+                let past = at_us < self.start_us;
+                let permille = if past {
+                    self.options.prehistory_permille.max(1)
+                } else {
+                    1000
+                };
+                let wait_us = self.scene.random.wait(12 * SECOND * 1000 / permille);
                 self.plan(at_us + wait_us, own);
             }
             Own::Unwanted => {
-                self.unwanted(at_us);
+                let to = self.scene.random.pick(&self.accounts).address.clone();
+                self.scene.unwanted(HOST, &to, at_us);
                 self.plan_again(own, at_us, 3 * SECOND);
             }
             Own::MailboxLogin => {
@@ -59,7 +58,9 @@ impl World {
                 self.plan(self.next_newsletter_us(at_us), own);
             }
             Own::Statistics => {
-                self.statistics(at_us);
+                let address = self.scene.random.pick(&self.guessers).address.clone();
+                let local_us = self.local_us(at_us);
+                self.scene.anvil_statistics(HOST, &address, local_us, at_us);
                 self.plan(at_us + 10 * MINUTE, own);
             }
             Own::Reconnaissance => self.reconnaissance(at_us),
@@ -73,19 +74,15 @@ impl World {
         if at_us > self.listed_us && random.chance(250) {
             return Fate::at_once(Reply::Spamhaus);
         }
-        match random.below(1000) {
-            0..930 => Fate::SENT,
-            930..960 => Fate { defers: 1, first: Reply::Greylisted, last: Reply::Sent },
-            960..975 => Fate { defers: 2, first: Reply::Timeout, last: Reply::Sent },
-            975..980 => Fate { defers: 3, first: Reply::NoSuchHost, last: Reply::Sent },
-            980..985 => Fate { defers: 4, first: Reply::MailboxFull, last: Reply::Sent },
-            _ => Fate::at_once(Reply::UserUnknown),
-        }
+        Fate::honest(random)
     }
 
     fn recipient(&mut self, address: String, site: usize, at_us: u64) -> Recipient {
-        let fate =
-            if self.elsewhere.contains(&site) { self.honest_fate(at_us) } else { Fate::SENT };
+        let fate = if self.elsewhere.contains(&site) {
+            self.honest_fate(at_us)
+        } else {
+            Fate::SENT
+        };
         Recipient::new(address, site, fate)
     }
 
@@ -111,13 +108,19 @@ impl World {
         let mut now_us = at_us;
         if self.scene.random.chance(100) {
             let to = recipients[0].address.clone();
-            self.greylist(&client, &sender, &to, "new", "greylist", now_us + 90 * MS);
-            let mut session = self.scene.connect(HOST, Service::Smtp, client.clone(), now_us);
+            self.scene
+                .greylist(HOST, &client, &sender, &to, None, now_us + 90 * MS);
+            let mut session = self
+                .scene
+                .connect(HOST, Service::Smtp, client.clone(), now_us);
             self.scene.greet(&mut session, true);
-            self.scene.reject(&mut session, Reject::Greylisted, &sender, &to);
+            self.scene
+                .reject(&mut session, Reject::Greylisted, &sender, &to);
             self.scene.quit(session);
-            now_us += self.scene.random.between(310, 900) * SECOND;
-            self.greylist(&client, &sender, &to, "triplet found", "pass", now_us + 60 * MS);
+            let wait_s = self.scene.random.between(310, 900);
+            now_us += wait_s * SECOND;
+            self.scene
+                .greylist(HOST, &client, &sender, &to, Some(wait_s), now_us + 60 * MS);
         }
         let message_id = format!(
             "{:08x}.{}@{}",
@@ -133,7 +136,9 @@ impl World {
             size_bytes: self.scene.random.size_bytes(),
             message_id,
         };
-        let mut session = self.scene.connect(HOST, Service::Smtp, client.clone(), now_us);
+        let mut session = self
+            .scene
+            .connect(HOST, Service::Smtp, client.clone(), now_us);
         let starttls = self.scene.random.chance(850);
         self.scene.greet(&mut session, starttls);
         let message = self.scene.submit(&mut session, None, mail);
@@ -145,40 +150,28 @@ impl World {
         }
     }
 
-    fn greylist(
-        &mut self,
-        client: &Client,
-        from: &str,
-        to: &str,
-        reason: &'static str,
-        action: &'static str,
-        at_us: u64,
-    ) {
-        let host = &mut self.scene.hosts[HOST];
-        let mut line = self.scene.log.brief(host, Program::Postgrey, at_us);
-        line.s("action=").s(action).s(", reason=").s(reason);
-        if action == "pass" {
-            line.s(", delay=").n(self.scene.random.between(310, 900));
-        }
-        line.s(", client_name=").s(&client.name).s(", client_address=").s(&client.address);
-        line.s(", sender=").s(from).s(", recipient=").s(to);
-        line.count(Series::Greylist(if action == "pass" { "pass" } else { "new" }));
-        self.scene.log.plan(at_us, line);
-    }
-
     /// An account's own mail program sends one mail or some.
     fn submission(&mut self, at_us: u64) {
         let index = self.scene.random.popular(self.accounts.len());
         let client = self.scene.random.pick(&self.accounts[index].homes).clone();
         let login = self.accounts[index].login.clone();
         let tls_first = self.scene.random.chance(350);
-        let service = if tls_first { Service::Submissions } else { Service::Submission };
+        let service = if tls_first {
+            Service::Submissions
+        } else {
+            Service::Submission
+        };
         let mut session = self.scene.connect(HOST, service, client, at_us);
         self.scene.greet(&mut session, true);
         if self.scene.random.chance(20) {
-            self.scene.wrong_password(&mut session, login.mechanism, &login.written);
+            self.scene
+                .wrong_password(&mut session, login.mechanism, &login.written);
         }
-        let mails = if self.scene.random.chance(150) { self.scene.random.between(2, 5) } else { 1 };
+        let mails = if self.scene.random.chance(150) {
+            self.scene.random.between(2, 5)
+        } else {
+            1
+        };
         for _ in 0..mails {
             let mail = self.personal_mail(index, Origin::Authenticated, session.now_us);
             let message = self.scene.submit(&mut session, Some(&login), mail);
@@ -194,7 +187,11 @@ impl World {
             Origin::Trusted => self.scene.log.name("ip:127.0.0.1"),
             _ => self.accounts[account].login.user,
         };
-        let count = if self.scene.random.chance(200) { self.scene.random.between(2, 5) } else { 1 };
+        let count = if self.scene.random.chance(200) {
+            self.scene.random.between(2, 5)
+        } else {
+            1
+        };
         let mut recipients: Vec<Recipient> = Vec::new();
         for _ in 0..count {
             let (address, site) = if self.scene.random.chance(40) {
@@ -202,7 +199,10 @@ impl World {
                 let domain = &self.scene.sites[site].domain;
                 (cast::person_at(&mut self.scene.random, domain), site)
             } else {
-                self.scene.random.pick(&self.accounts[account].friends).clone()
+                self.scene
+                    .random
+                    .pick(&self.accounts[account].friends)
+                    .clone()
             };
             if !recipients.iter().any(|known| known.address == address) {
                 let recipient = self.recipient(address, site, at_us);
@@ -210,10 +210,19 @@ impl World {
             }
         }
         recipients.sort_by_key(|recipient| recipient.site);
-        let domain = sender.rsplit_once('@').map_or("example.org", |(_, domain)| domain);
+        let domain = sender
+            .rsplit_once('@')
+            .map_or("example.org", |(_, domain)| domain);
         let message_id = self.scene.message_id(domain);
         let size_bytes = self.scene.random.size_bytes();
-        Mail { origin, user: Some(user), sender, recipients, size_bytes, message_id }
+        Mail {
+            origin,
+            user: Some(user),
+            sender,
+            recipients,
+            size_bytes,
+            message_id,
+        }
     }
 
     /// The webmail program hands over by SMTP from this host, without a password.
@@ -221,7 +230,9 @@ impl World {
         let index = self.scene.random.popular(self.accounts.len());
         self.imap_session(index, &Client::loopback(), at_us);
         let at_us = at_us + self.scene.random.between(300, 900) * MS;
-        let mut session = self.scene.connect(HOST, Service::Smtp, Client::loopback(), at_us);
+        let mut session = self
+            .scene
+            .connect(HOST, Service::Smtp, Client::loopback(), at_us);
         self.scene.greet(&mut session, false);
         let mail = self.personal_mail(index, Origin::Trusted, session.now_us);
         let message = self.scene.submit(&mut session, None, mail);
@@ -233,7 +244,11 @@ impl World {
     fn cron(&mut self, uid: u64, at_us: u64) {
         let (sender, to, orig) = if uid == 0 {
             let root = "root@mail.example.org";
-            (root.to_owned(), (root.to_owned(), 2), Some("root".to_owned()))
+            (
+                root.to_owned(),
+                (root.to_owned(), 2),
+                Some("root".to_owned()),
+            )
         } else {
             let friends = &self.accounts[0].friends;
             let to = self.scene.random.pick(friends).clone();
@@ -243,7 +258,11 @@ impl World {
         recipient.orig = orig;
         let mail = Mail {
             origin: Origin::Local,
-            user: Some(self.scene.log.name(if uid == 0 { "uid:0" } else { "uid:33" })),
+            user: Some(
+                self.scene
+                    .log
+                    .name(if uid == 0 { "uid:0" } else { "uid:33" }),
+            ),
             sender,
             recipients: vec![recipient],
             size_bytes: self.scene.random.between(600, 4000),
@@ -261,72 +280,11 @@ impl World {
         let name = if known {
             self.scene.random.pick(&self.accounts).address.clone()
         } else {
-            format!("{}@example.org", self.scene.random.pick(&GUESSES))
+            cast::guess(&mut self.scene.random, "example.org")
         };
         let tries = self.scene.random.between(1, 2);
-        self.wrong_passwords(client, &name, tries, at_us);
-    }
-
-    pub(super) fn wrong_passwords(&mut self, client: Client, name: &str, tries: u64, at_us: u64) {
-        let submission = self.scene.random.chance(600);
-        let service = if submission { Service::Submission } else { Service::Smtp };
-        let mut session = self.scene.connect(HOST, service, client, at_us);
-        self.scene.greet(&mut session, submission);
-        for _ in 0..tries {
-            let plain = self.scene.random.chance(300);
-            let mechanism = if plain { Mechanism::Plain } else { Mechanism::Login };
-            self.scene.wrong_password(&mut session, mechanism, name);
-        }
-        if self.scene.random.chance(500) {
-            self.scene.hang_up(session, "AUTH");
-        } else {
-            self.scene.quit(session);
-        }
-    }
-
-    /// Mail that is refused, and scanners.
-    fn unwanted(&mut self, at_us: u64) {
-        let client = cast::stranger(&mut self.scene.random);
-        let mut session = self.scene.connect(HOST, Service::Smtp, client, at_us);
-        match self.scene.random.below(10) {
-            0 => return self.scene.hang_up(session, "CONNECT"),
-            1 => {
-                self.scene.greet(&mut session, false);
-                return self.scene.hang_up(session, "EHLO");
-            }
-            _ => {}
-        }
-        self.scene.greet(&mut session, false);
-        self.refusals(&mut session);
-        if self.scene.random.chance(300) {
-            self.scene.hang_up(session, "RCPT");
-        } else {
-            session.command(Command::Rset, 1, 0);
-            self.scene.quit(session);
-        }
-    }
-
-    fn refusals(&mut self, session: &mut Session) {
-        let random = &mut self.scene.random;
-        let from = format!("{}{}@{}", random.pick(&cast::LAST), random.below(1000), "spam.example");
-        let reject = match random.below(10) {
-            0..4 => Reject::Blocklist,
-            4..7 => Reject::UnknownRecipient,
-            7 => Reject::Helo,
-            8 => Reject::SenderDomain,
-            _ => Reject::RelayDenied,
-        };
-        for _ in 0..random.between(1, 3) {
-            let random = &mut self.scene.random;
-            let to = match reject {
-                Reject::RelayDenied => cast::person_at(random, "bigmail.example"),
-                Reject::UnknownRecipient => {
-                    format!("{}.{}@example.org", random.pick(&GUESSES), random.below(90))
-                }
-                _ => random.pick(&self.accounts).address.clone(),
-            };
-            self.scene.reject(session, reject, &from, &to);
-        }
+        self.scene
+            .wrong_passwords(HOST, client, &name, tries, at_us);
     }
 
     fn mailbox_login(&mut self, at_us: u64) {
@@ -335,32 +293,10 @@ impl World {
         self.imap_session(index, &client, at_us);
     }
 
-    /// Dovecot's two lines.
     fn imap_session(&mut self, account: usize, client: &Client, at_us: u64) {
-        let scene = &mut self.scene;
-        let (session, pid) = (scene.random.next(), scene.random.between(1000, 60_000));
-        let user = &self.accounts[account].address;
-        let host = &mut scene.hosts[HOST];
-        let mut line = scene.log.brief(host, Program::Dovecot, at_us);
-        line.s("imap-login: Login: user=<").s(user).s(">, method=PLAIN, rip=").s(&client.address);
-        let (lip, secured) =
-            if client.address == "127.0.0.1" { ("127.0.0.1", "secured") } else { (scene.own, "TLS") };
-        line.s(", lip=").s(lip).s(", mpid=").n(pid).s(", ").s(secured).s(", session=<");
-        line.hex(session, 16).s(">");
-        line.count(Series::Login("dovecot", "imap"));
-        line.count(Series::AuthSuccess("dovecot", "imap", "PLAIN"));
-        line.count(Series::UserAuth(self.accounts[account].login.user));
-        scene.log.plan(at_us, line);
-
-        let end_us = at_us + scene.random.between(1, 600) * SECOND;
-        let host = &mut scene.hosts[HOST];
-        let mut line = scene.log.brief(host, Program::Dovecot, end_us);
-        line.s("imap(").s(user).s(")<").n(pid).s("><").hex(session, 16);
-        line.s(">: Disconnected: Logged out in=").n(scene.random.between(60, 900));
-        line.s(" out=").n(scene.random.between(500, 90_000));
-        line.s(" deleted=0 expunged=0 trashed=0 hdr_count=0 hdr_bytes=0 body_count=0 body_bytes=0");
-        line.count(Series::Logout("dovecot", "imap"));
-        scene.log.plan(end_us, line);
+        let account = &self.accounts[account];
+        self.scene
+            .imap_session(HOST, &account.address, account.login.user, client, at_us);
     }
 
     /// The first account writes to all who subscribed, forty at a time.
@@ -391,29 +327,5 @@ impl World {
             session.now_us += self.scene.random.between(2, 20) * SECOND;
         }
         self.scene.quit(session);
-    }
-
-    fn statistics(&mut self, at_us: u64) {
-        let local_us = self.local_us(at_us);
-        let (_, month, day) = super::super::line::date((local_us / DAY) as i64);
-        let (hour, minute) = (local_us % DAY / HOUR, local_us % HOUR / MINUTE);
-        let stamp = format!("{} {day:>2} {hour:02}:{minute:02}:07", MONTHS[month as usize - 1]);
-        let address = self.scene.random.pick(&self.guessers).address.clone();
-        let rate = self.scene.random.between(1, 9);
-        for (offset, kind, value) in
-            [(0, "connection rate", rate), (50, "connection count", 1), (100, "cache size", rate)]
-        {
-            let host = &mut self.scene.hosts[HOST];
-            let mut line = self.scene.log.brief(host, Program::Anvil, at_us);
-            line.s("statistics: max ").s(kind).s(" ").n(value);
-            if kind.ends_with("rate") {
-                line.s("/60s");
-            }
-            if !kind.starts_with("cache") {
-                line.s(" for (smtp:").s(&address).s(")");
-            }
-            line.s(" at ").s(&stamp);
-            self.scene.log.plan(at_us + offset, line);
-        }
     }
 }

@@ -19,7 +19,8 @@ impl World {
         let client = self.networks[self.scene.random.index(GUESSING_CLIENTS)].clone();
         let name = self.accounts[self.victim].address.clone();
         let tries = self.scene.random.between(1, 3);
-        self.wrong_passwords(client, &name, tries, at_us);
+        self.scene
+            .wrong_passwords(HOST, client, &name, tries, at_us);
         let next_us = at_us + self.scene.random.wait(35 * SECOND);
         if next_us + 30 * SECOND < self.hijack_us {
             self.plan(next_us, Own::Reconnaissance);
@@ -99,9 +100,21 @@ impl World {
         match random.below(1000) {
             0..240 => Fate::at_once(Reply::UserUnknown),
             240..360 => Fate::at_once(Reply::SpamContent),
-            360..440 => Fate { defers: 1, first: Reply::Greylisted, last: Reply::Sent },
-            440..480 => Fate { defers: DEFERS, first: Reply::Timeout, last: Reply::UserUnknown },
-            480..500 => Fate { defers: DEFERS, first: Reply::MailboxFull, last: Reply::UserUnknown },
+            360..440 => Fate {
+                defers: 1,
+                first: Reply::Greylisted,
+                last: Reply::Sent,
+            },
+            440..480 => Fate {
+                defers: DEFERS,
+                first: Reply::Timeout,
+                last: Reply::UserUnknown,
+            },
+            480..500 => Fate {
+                defers: DEFERS,
+                first: Reply::MailboxFull,
+                last: Reply::UserUnknown,
+            },
             _ => Fate::SENT,
         }
     }
