@@ -26,14 +26,16 @@ impl Scene {
         let connect_ms = self.random.between(1, 12);
         let check_ms = self.random.between(90, 1800);
         let start_us = message.active_us + self.random.between(1, 10) * MS;
-        let end_us = start_us + (connect_ms + check_ms) * MS;
-        let back = match verdict {
+        let checked_us = start_us + (connect_ms + check_ms) * MS;
+        let (back, end_us) = match verdict {
             Verdict::Clean => {
-                let back_us = end_us - self.random.between(20, 80) * MS;
-                Some(self.reinject(&mut message, back_us))
+                let back = self.reinject(&mut message, checked_us);
+                let end_us = back.active_us - self.random.between(0, 4) * MS;
+                (Some(back), end_us)
             }
-            Verdict::Spam => None,
+            Verdict::Spam => (None, checked_us),
         };
+        let transmit_ms = (end_us - start_us) / MS - connect_ms;
 
         let host = message.host;
         let pid = self.hosts[host].pid(Program::Amavis, start_us, end_us);
@@ -63,16 +65,16 @@ impl Scene {
         if let Some(back) = &back {
             line.s(", queued_as: ").id(back.queue_id);
         }
-        line.s(", ").n(check_ms).s(" ms");
+        line.s(", ").n(transmit_ms).s(" ms");
         self.log.plan(end_us - MS, line);
 
         // The line of the hop comes before or after qmgr's line of what came back.
-        let hop_us = end_us + self.random.between(0, 30) * MS;
+        let hop_us = end_us + self.random.between(0, 20) * MS;
         let stages = [
             (message.active_us - message.arrived_us) / MS,
-            4,
+            (start_us - message.active_us) / MS,
             connect_ms,
-            check_ms,
+            transmit_ms,
         ];
         self.hop_lines(&message, back.as_deref(), &amid, stages, hop_us);
         let removed_us = hop_us + self.random.between(1, 9) * MS;

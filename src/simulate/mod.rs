@@ -10,10 +10,11 @@
 //! | [`mix()`] | a busy, healthy mix of four hosts |
 //! | [`World`] | a small mail system that lives through its days until an account is hijacked |
 //!
-//! Start reading at `message.rs`, the way of one message.
+//! Start reading at `message.rs` and `delivery.rs`, the way of one message.
 
 mod agenda;
 mod cast;
+mod delivery;
 mod filter;
 mod host;
 mod housekeeping;

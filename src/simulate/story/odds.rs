@@ -243,7 +243,8 @@ impl Story {
             if !text.is_empty() {
                 let mut line = self.scene.log.line(&self.scene.hosts[HOST], program, pid);
                 line.s(text);
-                if at_us == self.now_us && program != Program::CyrusMaster {
+                let runs = matches!(program, Program::CyrusCheckpoint | Program::CyrusTlsPrune);
+                if at_us == self.now_us && runs {
                     line.count(Series::Maintenance(program));
                 }
                 self.scene.log.plan(at_us, line);
