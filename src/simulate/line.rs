@@ -70,7 +70,7 @@ impl Line {
 
 /// The form of a line's stamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stamp {
+pub(super) enum Stamp {
     /// `Nov 24 00:16:31`
     Traditional,
     /// `2026-11-24T00:16:31.123456+01:00`
@@ -163,4 +163,54 @@ fn date(day: i64) -> (i64, u32, u32) {
         shifted_month - 9
     } as u32;
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(ms: u64) -> String {
+        let mut line = Line {
+            bytes: Vec::new(),
+            program: Program::Smtp,
+            counts: Vec::new(),
+        };
+        line.delay(ms);
+        String::from_utf8(line.bytes).unwrap_or_default()
+    }
+
+    #[test]
+    fn delays_have_two_digits_that_count() {
+        let cases = [
+            (0, "0"),
+            (4, "0"),
+            (5, "0.01"),
+            (20, "0.02"),
+            (100, "0.1"),
+            (164, "0.16"),
+            (994, "0.99"),
+            (995, "1"),
+            (1600, "1.6"),
+            (1949, "1.9"),
+            (9949, "9.9"),
+            (9950, "10"),
+            (12_400, "12"),
+            (2_017_000, "2017"),
+        ];
+        for (ms, expected) in cases {
+            assert_eq!(text(ms), expected, "{ms} ms");
+        }
+    }
+
+    #[test]
+    fn stamps() {
+        let at_us = 1_709_164_799_000_012;
+        let mut out = Vec::new();
+        Clock::new(Stamp::Rfc3339, 90).write(at_us, &mut out);
+        Clock::new(Stamp::Traditional, 0).write(at_us + 86_400_000_000, &mut out);
+        Clock::new(Stamp::Rfc3339, -210).write(at_us, &mut out);
+        let expected = b"2024-02-29T01:29:59.000012+01:30 Feb 29 23:59:59 \
+            2024-02-28T20:29:59.000012-03:30 ";
+        assert_eq!(out, expected);
+    }
 }

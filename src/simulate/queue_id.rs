@@ -68,3 +68,19 @@ impl QueueIds {
         id
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_the_shapes_of_postfix() {
+        let mut long = QueueIds::new(true, 51 * 51);
+        assert_eq!(long.next(0).as_bytes(), b"0000000000z101");
+        let id = long.next(1_795_424_400_123_456);
+        assert_eq!(id.as_bytes().len(), 14);
+        assert!(id.as_bytes().iter().all(|byte| SAFE.contains(byte)));
+        let mut short = QueueIds::new(false, 0xabcd);
+        assert_eq!(short.next(1_000_000 * 7 + 15).as_bytes(), b"0000FABCF");
+    }
+}

@@ -45,13 +45,14 @@ impl Random {
         a * b / n
     }
 
-    /// A waiting time around `mean`, as between events that know nothing of each other. Integer
-    /// arithmetic only: the geometric law in 16 steps is close enough, and the same everywhere.
+    /// A waiting time of about `mean`, as between events that know nothing of each other. In
+    /// integers only, to be the same everywhere: a geometric number of half-lives, and an even part
+    /// of one.
     pub fn wait(&mut self, mean: u64) -> u64 {
-        let doublings = u64::from(self.next().trailing_zeros().min(16));
-        // Each doubling is worth ln 2 of the mean (45426/65536); within it, evenly.
-        let ln2 = mean.max(1) * 45_426 / 65_536;
-        doublings * ln2 + self.below(ln2.max(1)) * 45_426 / 32_768
+        let half_lives = u64::from(self.next().trailing_zeros().min(16));
+        // ln 2, in 65,536ths.
+        let half_life = mean.max(1) * 45_426 / 65_536;
+        half_lives * half_life + self.below(half_life.max(1))
     }
 
     /// A mail's size: a few kilobytes mostly, some megabytes seldom.

@@ -185,8 +185,7 @@ pub(super) enum Series {
 pub(super) struct Ledger {
     names: Vec<String>,
     by_name: HashMap<String, Name>,
-    /// In fixed order of first use: a hash map would not hurt the sums, but nothing here depends on
-    /// an order that changes from run to run.
+    /// In the order of first use; the map only finds the place.
     values: Vec<(Series, u64)>,
     by_series: HashMap<Series, u32, foldhash::fast::FixedState>,
     lines: Vec<u64>,

@@ -154,8 +154,7 @@ impl World {
     }
 
     fn plan_beginning(&mut self) {
-        let begin_us =
-            self.start_us - (self.options.prehistory.as_micros() as u64).min(self.start_us);
+        let begin_us = self.begin_us();
         for own in OWN {
             match own {
                 Own::Spam => self.plan(self.hijack_us, own),
@@ -175,7 +174,8 @@ impl World {
         }
     }
 
-    /// Writes all lines with stamps up to `until_ms` that were not written yet.
+    /// Writes all lines with stamps up to `until_ms` that were not written yet. After an error of
+    /// `out`, lines are missing in it that [`World::truth`] has counted.
     pub fn step(&mut self, until_ms: u64, out: &mut dyn Write) -> io::Result<()> {
         let until_us = until_ms * MS;
         loop {
@@ -209,6 +209,16 @@ impl World {
     /// What the lines written so far say.
     pub fn truth(&self) -> Truth {
         self.scene.log.truth()
+    }
+
+    /// When the log begins, prehistory included.
+    pub fn begins_at_ms(&self) -> u64 {
+        self.begin_us() / MS
+    }
+
+    fn begin_us(&self) -> u64 {
+        self.start_us
+            .saturating_sub(self.options.prehistory.as_micros() as u64)
     }
 
     /// The time of the next line or event: a caller with a wall clock may sleep until then.

@@ -167,9 +167,9 @@ fn world_does_not_depend_on_steps() {
 
 #[test]
 fn world_is_consistent() {
-    let (log, truth) = lived(1, 7200);
+    let (log, truth) = lived(1, 5400);
     check(&log, &truth, false);
-    let per_second = log.lines().count() / 7200;
+    let per_second = log.lines().count() / 5400;
     assert!(
         (8..=40).contains(&per_second),
         "{per_second} lines a second"
@@ -216,6 +216,8 @@ fn world_has_a_past() {
     );
     let mut log = Vec::new();
     world.step(START_MS, &mut log).expect("a Vec takes all");
+    assert!(log.starts_with(b"2026-11-20T"));
+    assert_eq!(world.begins_at_ms(), START_MS - 3 * 86_400_000);
     let log = String::from_utf8(log).expect("the simulator writes UTF-8");
     check(&log, &world.truth(), false);
     assert!(sum(&world.truth(), "mail_user_messages_total", &[]) > 100);
