@@ -67,7 +67,8 @@ pub struct World {
     victim: usize,
     start_us: u64,
     hijack_us: u64,
-    listed_us: u64,
+    /// From when on each site elsewhere knows our address from a list.
+    listed_us: Vec<u64>,
 }
 
 pub(super) const HOST: usize = 0;
@@ -135,7 +136,15 @@ impl World {
         let start_us = start_unix_ms * MS;
         let after_us = options.hijack_after.as_micros() as u64;
         let hijack_us = start_us + after_us + random.below(after_us / 4 + 1);
-        let listed_us = hijack_us + random.between(8, 20) * MINUTE;
+        let first_us = hijack_us + random.between(8, 20) * MINUTE;
+        let listed_us = (0..elsewhere.len())
+            .map(|position| match position {
+                0..2 => first_us + random.below(3 * MINUTE),
+                // Some never look.
+                _ if random.chance(200) => u64::MAX,
+                _ => first_us + random.below(25 * MINUTE),
+            })
+            .collect();
         let mut world = World {
             scene,
             options,
@@ -202,7 +211,11 @@ impl World {
         HijackInfo {
             account: self.accounts[self.victim].address.clone(),
             starts_at_ms: self.hijack_us / MS,
-            listed_from_ms: self.listed_us / MS,
+            listed_from_ms: self
+                .listed_us
+                .iter()
+                .min()
+                .map_or(u64::MAX, |at_us| at_us / MS),
         }
     }
 

@@ -68,20 +68,11 @@ impl World {
         }
     }
 
-    /// What becomes of an honest mail to somebody else's server.
-    fn honest_fate(&mut self, at_us: u64) -> Fate {
-        let random = &mut self.scene.random;
-        if at_us > self.listed_us && random.chance(250) {
-            return Fate::at_once(Reply::Spamhaus);
-        }
-        Fate::honest(random)
-    }
-
     fn recipient(&mut self, address: String, site: usize, at_us: u64) -> Recipient {
-        let fate = if self.elsewhere.contains(&site) {
-            self.honest_fate(at_us)
-        } else {
-            Fate::SENT
+        let fate = match self.listed_fate(site, at_us) {
+            Some(fate) => fate,
+            None if self.elsewhere.contains(&site) => Fate::honest(&mut self.scene.random),
+            None => Fate::SENT,
         };
         Recipient::new(address, site, fate)
     }

@@ -4,7 +4,7 @@
 use super::super::cast;
 use super::super::message::{Fate, Mail, Recipient};
 use super::super::reply::Reply;
-use super::super::scene::{HOUR, MINUTE, MS, SECOND};
+use super::super::scene::{HOUR, MS, SECOND};
 use super::super::truth::{Origin, Service};
 use super::{HOST, Own, World};
 
@@ -81,22 +81,10 @@ impl World {
     }
 
     fn spam_fate(&mut self, site: usize, at_us: u64) -> Fate {
-        let random = &mut self.scene.random;
-        // From the listing on, a larger and larger part of the world knows our address.
-        let listed_us = at_us.saturating_sub(self.listed_us);
-        let listed_permille = (listed_us / (15 * MINUTE / 800)).min(800);
-        if random.chance(listed_permille) {
-            let outlook = self.scene.sites[site].domain == cast::OFFICEMAIL;
-            return match (outlook, random.chance(400)) {
-                (true, _) => Fate::at_once(Reply::Microsoft),
-                (false, true) => Fate::at_once(Reply::Spamhaus),
-                (false, false) => Fate {
-                    defers: DEFERS,
-                    first: Reply::SpamhausTemporary,
-                    last: Reply::Spamhaus,
-                },
-            };
+        if let Some(fate) = self.listed_fate(site, at_us) {
+            return fate;
         }
+        let random = &mut self.scene.random;
         match random.below(1000) {
             0..240 => Fate::at_once(Reply::UserUnknown),
             240..360 => Fate::at_once(Reply::SpamContent),
@@ -117,5 +105,24 @@ impl World {
             },
             _ => Fate::SENT,
         }
+    }
+
+    /// What a site answers once it knows our address from a list: to all mail, not only spam.
+    pub(super) fn listed_fate(&self, site: usize, at_us: u64) -> Option<Fate> {
+        let position = site.checked_sub(self.elsewhere.start)?;
+        if at_us < *self.listed_us.get(position)? {
+            return None;
+        }
+        Some(match position % 5 {
+            _ if self.scene.sites[site].domain == cast::OFFICEMAIL => {
+                Fate::at_once(Reply::Microsoft)
+            }
+            1 | 3 => Fate::at_once(Reply::Spamhaus),
+            _ => Fate {
+                defers: DEFERS,
+                first: Reply::SpamhausTemporary,
+                last: Reply::Spamhaus,
+            },
+        })
     }
 }
