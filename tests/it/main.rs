@@ -4,6 +4,7 @@ mod cli;
 mod metrics;
 mod record;
 mod showq;
+mod simulate;
 mod source_allocations;
 mod source_blocks;
 mod source_fixture;
