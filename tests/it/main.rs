@@ -1,0 +1,3 @@
+//! All fast tests, in one binary.
+
+mod parse;
