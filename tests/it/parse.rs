@@ -85,7 +85,7 @@ fn quoted(text: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn delivery(
@@ -386,6 +386,7 @@ const LINES: &[&str] = &[
 
 /// A hostile line costs no more than its length: the rules that look for an end give up.
 #[test]
+#[allow(clippy::disallowed_methods, reason = "it is about time")]
 fn long_lines() {
     for piece in PIECES {
         for start in STARTS {

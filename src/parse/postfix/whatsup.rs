@@ -178,13 +178,10 @@ fn split_comment(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// `...[>] sasl_method=M sasl_username=U[ sasl_sender=S]`: what stands before, and U.
 ///
-/// Since 3.10, last in the line. A HELO can hold the same words, but then the line ends in its `>`:
-/// so nothing that ends in `>` comes here. For that reason too the older `sasl_username=<U>` of
-/// milter replies is not believed: a HELO can write exactly the same.
+/// Since 3.10, last in the line. A HELO can hold the same words, but then the line ends in its `>`,
+/// and does not come here. For the same reason the older `sasl_username=<U>` of milter replies is not
+/// believed: a HELO can write exactly that.
 fn split_user(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    if text.ends_with(b">") {
-        return None;
-    }
     let (before, user) = rsplit_once(text, b" sasl_username=")?;
     let (before, method) = rsplit_once(before, b" sasl_method=")?;
     if method.contains(&b' ') {
