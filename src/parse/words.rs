@@ -19,6 +19,7 @@ const TEXT_MAX: usize = 2048;
 
 impl<T: Copy + 'static> Words<T> {
     /// Does not compile with a list that is out of order, or has an upper-case word.
+    #[expect(clippy::indexing_slicing, reason = "runs when it is compiled")]
     pub(crate) const fn new(list: &'static [(&'static str, T)]) -> Words<T> {
         let mut starts = [0u16; 129];
         let mut byte = 0usize;

@@ -2,6 +2,7 @@
 
 mod cli;
 mod metrics;
+mod parse;
 mod record;
 mod showq;
 mod simulate;

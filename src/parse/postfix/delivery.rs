@@ -466,6 +466,7 @@ mod tests {
             "host x said: 450 queued as 9F3B1C02D7",
             "250 Ok: queued as warning",
             "250 Ok: not queued as9F3B1C02D7",
+            "250 Ok: known as 9F3B1C02D7",
         ] {
             assert_eq!(queued_as(text.as_bytes()), None, "{text}");
         }

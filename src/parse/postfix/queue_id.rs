@@ -14,6 +14,7 @@ const HEX: u8 = 1;
 const LONG: u8 = 2;
 const DIGIT: u8 = 4;
 
+#[expect(clippy::indexing_slicing, reason = "runs when it is compiled")]
 const CLASS: [u8; 256] = {
     let mut class = [0u8; 256];
     let mut byte = 0usize;

@@ -168,10 +168,7 @@ fn of_class(class: Class, code: Option<u16>, dsn: Option<Dsn>, why: &[u8]) -> Re
     POLICY_WORDS
         .first(why)
         .or(of_dsn(class, dsn))
-        .or(match code {
-            Some(_) => Some(RejectReason::Policy),
-            None => None,
-        })
+        .or(code.map(|_| RejectReason::Policy))
         .unwrap_or(RejectReason::Other)
 }
 

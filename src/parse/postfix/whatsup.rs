@@ -13,6 +13,9 @@ use crate::parse::client::client;
 use crate::parse::cursor::{Cursor, rsplit_once};
 use crate::parse::event::{Acted, Action, Client, Dsn, RejectReason, Stage};
 
+/// How many ends of a text, or of an address, are tried before they are given up.
+const ENDS_MAX: usize = 8;
+
 /// `rest` is what stands after `WORD: `.
 pub(super) fn parse<'a>(
     queue_id: Option<&'a [u8]>,
@@ -100,15 +103,25 @@ pub(super) struct Fields<'a> {
 /// quoted local part that repeats the fields' shape inside the text can, and then makes its own
 /// line's sender, recipient and HELO wrong, nothing else.
 pub(super) fn split_text(text: &[u8]) -> (&[u8], Fields<'_>) {
-    for at in memchr::memchr_iter(b';', text) {
-        if let Some((before, after)) = text.split_at_checked(at)
-            && let Some(after) = after.get(1..)
-            && let Some(fields) = read_fields(after)
-        {
-            return (before, fields);
-        }
-    }
-    (text, Fields::default())
+    let begins_fields = |after: &[u8]| {
+        const NEXT: &[&[u8]] = &[
+            b" from=<",
+            b" to=<",
+            b" proto=",
+            b" helo=<",
+            b" sasl_method=",
+        ];
+        after.is_empty() || NEXT.iter().any(|next| after.starts_with(next))
+    };
+    memchr::memchr_iter(b';', text)
+        .filter_map(|at| {
+            let (before, after) = text.split_at_checked(at)?;
+            let after = after.get(1..)?;
+            begins_fields(after).then_some((before, after))
+        })
+        .take(ENDS_MAX)
+        .find_map(|(before, after)| Some((before, read_fields(after)?)))
+        .unwrap_or((text, Fields::default()))
 }
 
 /// ` from=<a> to=<b> proto=P helo=<h>...` to the end of the line, or nothing at all.
@@ -165,13 +178,10 @@ fn split_comment(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// `...[>] sasl_method=M sasl_username=U[ sasl_sender=S]`: what stands before, and U.
 ///
-/// Since 3.10, last in the line. A HELO can hold the same words, but then the line ends in its `>`:
-/// so nothing that ends in `>` comes here. For that reason too the older `sasl_username=<U>` of
-/// milter replies is not believed: a HELO can write exactly the same.
+/// Since 3.10, last in the line. A HELO can hold the same words, but then the line ends in its `>`,
+/// and does not come here. For the same reason the older `sasl_username=<U>` of milter replies is not
+/// believed: a HELO can write exactly that.
 fn split_user(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    if text.ends_with(b">") {
-        return None;
-    }
     let (before, user) = rsplit_once(text, b" sasl_username=")?;
     let (before, method) = rsplit_once(before, b" sasl_method=")?;
     if method.contains(&b' ') {
@@ -198,7 +208,7 @@ fn read_address<'a>(cursor: &mut Cursor<'a>, next: &[&[u8]]) -> Option<&'a [u8]>
         None => 0,
     };
     for from in [skip, 0] {
-        for at in memchr::memchr_iter(b'>', text.get(from..)?) {
+        for at in memchr::memchr_iter(b'>', text.get(from..)?).take(64) {
             let end = from + at;
             if follows(text.get(end + 1..)?) {
                 let address = cursor.take(end)?;
