@@ -184,10 +184,15 @@ impl Engine {
     pub fn idle(&mut self, now_ms: i64, silent_ms: i64) {
         self.now_ms = now_ms;
         self.clock_ms = now_ms;
+        if let Some(last_ms) = self.last_ms {
+            // What is told late belongs to the time of its lines.
+            self.counts.metrics.set_time(Some(last_ms), now_ms);
+            self.settle(last_ms, silent_ms);
+        }
         self.counts.metrics.set_time(None, now_ms);
-        let Some(last_ms) = self.last_ms else {
-            return;
-        };
+    }
+
+    fn settle(&mut self, last_ms: i64, silent_ms: i64) {
         let counts = &mut self.counts;
         let mut sink = |fact: Fact<'_>| counts.apply(&fact);
         self.tracker

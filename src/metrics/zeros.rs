@@ -43,9 +43,10 @@ pub const COMMANDS: [&str; 16] = [
 ];
 
 /// Where a connection of a client is lost.
-pub const LOST_STAGES: [Stage; 15] = [
+pub const LOST_STAGES: [Stage; 16] = [
     Stage::Connect,
     Stage::Helo,
+    Stage::Ehlo,
     Stage::Starttls,
     Stage::Auth,
     Stage::Mail,

@@ -148,12 +148,13 @@ pub struct Client<'a> {
     pub port: Option<u16>,
 }
 
-/// Where in the dialogue something happened: the `stage` label.
+/// Where in the dialogue something happened: the `stage` label, in Postfix's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Stage {
     Connect,
     Helo,
+    Ehlo,
     Starttls,
     Auth,
     Mail,
@@ -175,9 +176,10 @@ pub enum Stage {
 }
 
 impl Stage {
-    pub const ALL: [Stage; 18] = [
+    pub const ALL: [Stage; 19] = [
         Stage::Connect,
         Stage::Helo,
+        Stage::Ehlo,
         Stage::Starttls,
         Stage::Auth,
         Stage::Mail,
@@ -198,21 +200,22 @@ impl Stage {
 
     pub fn as_str(self) -> &'static str {
         match self {
-            Stage::Connect => "connect",
-            Stage::Helo => "helo",
-            Stage::Starttls => "starttls",
-            Stage::Auth => "auth",
-            Stage::Mail => "mail",
-            Stage::Rcpt => "rcpt",
-            Stage::Data => "data",
-            Stage::Bdat => "bdat",
-            Stage::EndOfMessage => "end_of_message",
-            Stage::Rset => "rset",
-            Stage::Noop => "noop",
-            Stage::Vrfy => "vrfy",
-            Stage::Etrn => "etrn",
-            Stage::Quit => "quit",
-            Stage::Unknown => "unknown",
+            Stage::Connect => "CONNECT",
+            Stage::Helo => "HELO",
+            Stage::Ehlo => "EHLO",
+            Stage::Starttls => "STARTTLS",
+            Stage::Auth => "AUTH",
+            Stage::Mail => "MAIL",
+            Stage::Rcpt => "RCPT",
+            Stage::Data => "DATA",
+            Stage::Bdat => "BDAT",
+            Stage::EndOfMessage => "END-OF-MESSAGE",
+            Stage::Rset => "RSET",
+            Stage::Noop => "NOOP",
+            Stage::Vrfy => "VRFY",
+            Stage::Etrn => "ETRN",
+            Stage::Quit => "QUIT",
+            Stage::Unknown => "UNKNOWN",
             Stage::Header => "header",
             Stage::Body => "body",
             Stage::Other => "other",

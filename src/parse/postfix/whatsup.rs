@@ -64,7 +64,8 @@ pub(super) fn stage(text: &[u8]) -> Option<Stage> {
     };
     Some(match word {
         b"CONNECT" => Stage::Connect,
-        b"HELO" | b"EHLO" => Stage::Helo,
+        b"HELO" => Stage::Helo,
+        b"EHLO" => Stage::Ehlo,
         b"STARTTLS" => Stage::Starttls,
         b"AUTH" => Stage::Auth,
         b"MAIL" => Stage::Mail,
