@@ -168,10 +168,16 @@ impl Frozen {
 
     /// Every sample, in the order of the exposition; buckets with the `le` of the text format.
     pub fn iter(&self) -> std::vec::IntoIter<Sample> {
+        self.samples_of(|_| true).into_iter()
+    }
+
+    /// The samples of some metrics.
+    fn samples_of(&self, wanted: impl Fn(&Metric) -> bool) -> Vec<Sample> {
         let mut samples = Vec::new();
         let mut le = BucketTexts::default();
         self.walk(|met| match met {
             Met::Family(metric) => le.prepare(metric, Format::Text004),
+            Met::Value { metric, .. } | Met::Histogram { metric, .. } if !wanted(metric) => {}
             Met::Value {
                 metric,
                 labels,
@@ -210,7 +216,7 @@ impl Frozen {
                 sample("_count", labels, count as f64);
             }
         });
-        samples.into_iter()
+        samples
     }
 
     /// The value of one sample; `labels` in any order, an empty value is as good as none.
@@ -226,7 +232,11 @@ impl Frozen {
                     value.is_empty() || labels.iter().any(|(wanted, _)| wanted == label)
                 })
         };
-        self.iter().find(wanted).map(|sample| sample.value)
+        let of_name = self.samples_of(|metric| name.starts_with(metric.name));
+        of_name
+            .iter()
+            .find(|sample| wanted(sample))
+            .map(|sample| sample.value)
     }
 
     /// The samples of this exposition, `_created` not counted.
