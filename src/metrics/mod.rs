@@ -295,8 +295,9 @@ impl Metrics {
                 self.lost_cell(software, service, stage);
             }
             for command in zeros::COMMANDS {
+                let command = labels::command_id(command.as_bytes()).expect("it is no sum");
                 for result in 0..labels::RESULTS.len() as u16 {
-                    self.commands_cell(service, command.as_bytes(), result);
+                    self.commands_cell(service, command, result);
                 }
             }
         }
@@ -454,10 +455,12 @@ impl Metrics {
                 ok,
                 failed,
             } => {
-                for (result, count) in [ok, failed].into_iter().enumerate() {
-                    if count > 0
-                        && let Some(cell) = self.commands_cell(service, command, result as u16)
-                    {
+                let Some(command) = labels::command_id(command) else {
+                    return;
+                };
+                for (result, count) in (0..).zip([ok, failed]) {
+                    if count > 0 {
+                        let cell = self.commands_cell(service, command, result);
                         self.cells.add(cell, u64::from(count));
                     }
                 }
@@ -698,16 +701,15 @@ impl Metrics {
         })
     }
 
-    fn commands_cell(&mut self, service: Service, command: &[u8], result: u16) -> Option<u32> {
-        let command = labels::command_id(command)?;
+    fn commands_cell(&mut self, service: Service, command: u16, result: u16) -> u32 {
         let ids = [service as u16, command, result, 0, 0];
-        Some(self.cell(Family::SmtpCommands, ids, |_| {
+        self.cell(Family::SmtpCommands, ids, |_| {
             [
                 service.as_str(),
                 labels::COMMANDS[usize::from(command)],
                 labels::RESULTS[usize::from(result)],
             ]
-        }))
+        })
     }
 
     fn rejects_cell(

@@ -1889,14 +1889,18 @@ proptest! {
     }
 }
 
-/// What things cost: `cargo test --release --test it cost -- --ignored --nocapture`.
+/// What things cost: `cargo test --release --test it cost -- --ignored --nocapture`. With
+/// `EXPOSITION_DIR` it leaves its exposition there, for promtool.
 #[test]
 #[ignore = "prints figures; run by name"]
 #[allow(clippy::disallowed_methods, reason = "it measures")]
 fn cost() {
     use std::time::Instant;
 
-    let mut metrics = metrics(MetricsConfig::default());
+    let mut metrics = metrics(MetricsConfig {
+        created: true,
+        ..MetricsConfig::default()
+    });
     let names: Vec<String> = (0..330).map(|it| format!("user{it}@example.com")).collect();
     let domains: Vec<String> = (0..400).map(|it| format!("domain{it}.example")).collect();
     let hosts: Vec<String> = (0..1_000)
@@ -2008,6 +2012,25 @@ fn cost() {
     }
     println!("{:<28} {best:6.1} ns", "set_time");
 
+    if let Ok(directory) = std::env::var("EXPOSITION_DIR") {
+        let source = metrics.source("file:/var/log/mail.log");
+        metrics.set_source(
+            source,
+            SourceSample {
+                last_line_ms: Some(NOW_MS),
+                ..Default::default()
+            },
+        );
+        metrics.set_queue(Queue::Hold, Some(QueueSample::default()));
+        let frozen = metrics.freeze(NOW_MS);
+        let directory = std::path::Path::new(&directory);
+        for (name, format) in [
+            ("text", Format::Text004),
+            ("openmetrics", Format::OpenMetrics1),
+        ] {
+            std::fs::write(directory.join(name), encode(&frozen, format)).unwrap();
+        }
+    }
     for held in [true, false] {
         let now_ms = NOW_MS + if held { 0 } else { 100_000 };
         let mut freezes = Vec::new();
