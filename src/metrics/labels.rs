@@ -297,7 +297,11 @@ pub(super) fn registrable(host: &[u8]) -> &[u8] {
     if text.parse::<IpAddr>().is_ok() {
         return host;
     }
-    psl::domain_str(text).map_or(host, str::as_bytes)
+    match psl::domain_str(text) {
+        // Labels without a letter are no name.
+        Some(domain) if !domain.starts_with('.') => domain.as_bytes(),
+        Some(_) | None => host,
+    }
 }
 
 #[cfg(test)]

@@ -1332,13 +1332,17 @@ impl Dice {
         from[self.throws[throw] as usize % from.len()]
     }
 
+    fn one_in(&self, of: u32, throw: usize) -> bool {
+        self.throws[throw].is_multiple_of(of)
+    }
+
     fn account(&self) -> Account<'static> {
         let slot = self.throws[11] % NAMES.len() as u32;
         account(slot, NAMES[slot as usize])
     }
 
     fn some_account(&self) -> Option<Account<'static>> {
-        (self.throws[10] % 4 != 0).then(|| self.account())
+        (!self.one_in(4, 10)).then(|| self.account())
     }
 
     fn number(&self, throw: usize) -> u64 {
@@ -1408,7 +1412,7 @@ impl Dice {
                 software,
                 service,
                 stage,
-                code: (self.throws[5] % 7 != 0).then_some(self.pick(6, &[450, 550, 554, 777])),
+                code: (!self.one_in(7, 5)).then_some(self.pick(6, &[450, 550, 554, 777])),
                 reason: self.pick(7, &RejectReason::ALL),
                 count,
             },
@@ -1419,16 +1423,18 @@ impl Dice {
                 status: self.pick(1, &DeliveryStatus::ALL),
                 dsn_class: self.pick(2, &[2, 4, 5, 0, 9]),
                 account: self.some_account(),
-                goes_on: self.throws[9] % 3 == 0,
-                relay: (self.throws[8] % 3 != 0).then(|| self.pick(5, &HOSTS).as_bytes()),
+                goes_on: self.one_in(3, 9),
+                relay: (!self.one_in(3, 8)).then(|| self.pick(5, &HOSTS).as_bytes()),
                 domain: self
                     .pick(6, &[HOSTS[0], HOSTS[5], HOSTS[7], HOSTS[8], ""])
                     .as_bytes(),
-                delay_ms: (self.throws[7] % 2 == 0).then(|| self.number(7)),
-                before_qmgr_ms: (self.throws[7] % 3 == 0).then(|| self.number(6)),
-                stages_ms: (self.throws[7] % 5 == 0).then(|| [5, 6, 7].map(|it| self.number(it))),
-                failure: (self.throws[8] % 2 == 0).then(|| self.pick(3, &FailureReason::ALL)),
-                blocklisted_by: (self.throws[8] % 5 == 0).then(|| self.pick(2, &Provider::ALL)),
+                delay_ms: self.one_in(2, 7).then(|| self.number(7)),
+                before_qmgr_ms: self.one_in(3, 7).then(|| self.number(6)),
+                stages_ms: self
+                    .one_in(5, 7)
+                    .then(|| [5, 6, 7].map(|it| self.number(it))),
+                failure: self.one_in(2, 8).then(|| self.pick(3, &FailureReason::ALL)),
+                blocklisted_by: self.one_in(5, 8).then(|| self.pick(2, &Provider::ALL)),
             }),
         }
     }
