@@ -641,6 +641,44 @@ fn an_evicted_account_starts_again() {
 }
 
 #[test]
+fn a_place_does_not_inherit_the_hold_of_who_was_there() {
+    let mut metrics = metrics(MetricsConfig {
+        user_limit: 1,
+        ..MetricsConfig::default()
+    });
+    metrics.apply(&message(account(0, "anna")));
+    // Bob's lines are history.
+    metrics.set_time(Some(NOW_MS), NOW_MS + 2 * HISTORY_AGE_MS);
+    for _ in 0..VERY_BUSY_WEIGHT {
+        metrics.apply(&message(account(1, "bob")));
+    }
+    assert_eq!(users(&scrape(&mut metrics, NOW_MS))["bob"], 1.0);
+}
+
+#[test]
+fn a_promotion_holds_for_all_who_share_the_value() {
+    let mut metrics = metrics(MetricsConfig {
+        user_limit: 16,
+        privacy: Privacy::Domain,
+        ..unheld()
+    });
+    for slot in 0..15 {
+        metrics.apply(&message(account(slot, &format!("a@domain{slot}.example"))));
+    }
+    let [anna, bob] = [
+        account(50, "anna@example.com"),
+        account(51, "bob@example.com"),
+    ];
+    metrics.apply(&message(anna));
+    for _ in 1..BUSY_WEIGHT {
+        metrics.apply(&message(bob));
+    }
+    metrics.apply(&message(anna));
+    let users = users(&scrape(&mut metrics, NOW_MS));
+    assert_eq!((users["@example.com"], users["_other"]), (2.0, 19.0));
+}
+
+#[test]
 fn another_generation_is_another_account_but_a_name_is_one_row() {
     let mut metrics = metrics(unheld());
     let with_generation = |generation, name| Account {
