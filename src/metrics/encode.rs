@@ -239,16 +239,24 @@ impl Frozen {
             .map(|sample| sample.value)
     }
 
-    /// The samples of this exposition, `_created` not counted.
-    pub(super) fn samples(&self) -> u64 {
-        let mut samples = 0;
-        self.walk(|met| match met {
-            Met::Family(_) => {}
-            Met::Value { .. } => samples += 1,
-            // The sum's cell is a sample, the count is one more.
-            Met::Histogram { cells, .. } => samples += cells.len() as u64 + 1,
+    /// The samples of this exposition, `_created` not counted. (A scrape waits for it: no walk.)
+    pub(super) fn samples(&self) -> usize {
+        let of_series = self.series.iter().map(|series| {
+            match series.family.metric().kind {
+                Kind::Counter | Kind::Gauge => 1,
+                // The sum's cell is a sample, the count is one more.
+                Kind::Histogram => cells_of(series.family) + 1,
+            }
         });
-        samples
+        let of_tables = self.tables.iter().map(|(head, table)| {
+            let gauges = usize::from(*head == super::USER_HEAD);
+            let of_rows = table.rows.iter().map(|row| {
+                let gauges = if row.rest { 0 } else { gauges };
+                row.present.count_ones() as usize + gauges
+            });
+            of_rows.sum::<usize>()
+        });
+        self.told.len() + of_series.sum::<usize>() + of_tables.sum::<usize>()
     }
 
     /// Calls `met` with each family and each of its series.

@@ -40,12 +40,13 @@ use crate::track::{Account, AuthResult, Delivered, DeliveryStatus, Direction, Fa
 /// The part of `limit.programs` that tags of unknown software leave to ours: foreign tags must not
 /// hide a mail program that begins to log late.
 const PROGRAMS_OURS_PART: usize = 4;
-/// Accounts are remembered by their place in the tracker's table up to here.
-const ACCOUNT_SLOTS_MAX: usize = 1 << 20;
+/// Accounts are found by their place in the tracker's table up to here, the others by name.
+const ACCOUNT_SLOTS_MAX: usize = 1 << 17;
 /// How much a new network weighs when a busy account is looked for; a message weighs 1.
 const NEW_NETWORK_WEIGHT: u64 = 10;
 
-pub(crate) const USER_HEAD: &str = "{user=\"";
+/// What stands before the name of an account.
+const USER_HEAD: &str = "{user=\"";
 
 /// What a user may set.
 #[derive(Debug, Clone)]
@@ -171,6 +172,13 @@ macro_rules! around {
         }
     };
 }
+
+/// A scrape is encoded on another thread than counts.
+const _: () = {
+    const fn crosses_threads<T: Send + Sync>() {}
+    crosses_threads::<Metrics>();
+    crosses_threads::<Frozen>();
+};
 
 impl Metrics {
     /// Every label set that the catalogue can enumerate is there, at 0.
@@ -847,7 +855,7 @@ impl Metrics {
             .iter_mut()
             .find(|told| told.family == Family::Series)
         {
-            told.value = samples;
+            told.value = samples as u64;
         }
         frozen
     }

@@ -1941,10 +1941,7 @@ proptest! {
 fn cost() {
     use std::time::Instant;
 
-    let mut metrics = metrics(MetricsConfig {
-        created: true,
-        ..MetricsConfig::default()
-    });
+    let mut metrics = metrics(MetricsConfig::default());
     let names: Vec<String> = (0..330).map(|it| format!("user{it}@example.com")).collect();
     let domains: Vec<String> = (0..400).map(|it| format!("domain{it}.example")).collect();
     let hosts: Vec<String> = (0..1_000)
