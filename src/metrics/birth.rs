@@ -28,9 +28,9 @@ impl Clock {
         self.now_ms = now_ms;
         match line_time_ms {
             Some(line_ms) => {
-                self.history = line_ms < now_ms - HISTORY_AGE_MS;
+                self.history = line_ms < now_ms.saturating_sub(HISTORY_AGE_MS);
                 // A stamp far ahead of the wall never moves the clock.
-                if line_ms <= now_ms + HISTORY_AGE_MS {
+                if line_ms <= now_ms.saturating_add(HISTORY_AGE_MS) {
                     self.log_ms = self.log_ms.max(line_ms);
                 }
             }

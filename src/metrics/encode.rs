@@ -168,10 +168,16 @@ impl Frozen {
 
     /// Every sample, in the order of the exposition; buckets with the `le` of the text format.
     pub fn iter(&self) -> std::vec::IntoIter<Sample> {
+        self.samples_of(|_| true).into_iter()
+    }
+
+    /// The samples of some metrics.
+    fn samples_of(&self, wanted: impl Fn(&Metric) -> bool) -> Vec<Sample> {
         let mut samples = Vec::new();
         let mut le = BucketTexts::default();
         self.walk(|met| match met {
             Met::Family(metric) => le.prepare(metric, Format::Text004),
+            Met::Value { metric, .. } | Met::Histogram { metric, .. } if !wanted(metric) => {}
             Met::Value {
                 metric,
                 labels,
@@ -210,7 +216,7 @@ impl Frozen {
                 sample("_count", labels, count as f64);
             }
         });
-        samples.into_iter()
+        samples
     }
 
     /// The value of one sample; `labels` in any order, an empty value is as good as none.
@@ -226,19 +232,31 @@ impl Frozen {
                     value.is_empty() || labels.iter().any(|(wanted, _)| wanted == label)
                 })
         };
-        self.iter().find(wanted).map(|sample| sample.value)
+        let of_name = self.samples_of(|metric| name.starts_with(metric.name));
+        of_name
+            .iter()
+            .find(|sample| wanted(sample))
+            .map(|sample| sample.value)
     }
 
-    /// The samples of this exposition, `_created` not counted.
-    pub(super) fn samples(&self) -> u64 {
-        let mut samples = 0;
-        self.walk(|met| match met {
-            Met::Family(_) => {}
-            Met::Value { .. } => samples += 1,
-            // The sum's cell is a sample, the count is one more.
-            Met::Histogram { cells, .. } => samples += cells.len() as u64 + 1,
+    /// The samples of this exposition, `_created` not counted. (A scrape waits for it: no walk.)
+    pub(super) fn samples(&self) -> usize {
+        let of_series = self.series.iter().map(|series| {
+            match series.family.metric().kind {
+                Kind::Counter | Kind::Gauge => 1,
+                // The sum's cell is a sample, the count is one more.
+                Kind::Histogram => cells_of(series.family) + 1,
+            }
         });
-        samples
+        let of_tables = self.tables.iter().map(|(head, table)| {
+            let gauges = usize::from(*head == super::USER_HEAD);
+            let of_rows = table.rows.iter().map(|row| {
+                let gauges = if row.rest { 0 } else { gauges };
+                row.present.count_ones() as usize + gauges
+            });
+            of_rows.sum::<usize>()
+        });
+        self.told.len() + of_series.sum::<usize>() + of_tables.sum::<usize>()
     }
 
     /// Calls `met` with each family and each of its series.

@@ -58,29 +58,58 @@ pub const CODES: [&str; 29] = [
     "571", "other",
 ];
 
+/// The place in [`CODES`] of each number of three digits.
+const CODE_IDS: [u8; 1_000] = {
+    let rest = CODES.len() as u8 - 1;
+    let mut ids = [rest; 1_000];
+    let mut place = 1;
+    while place < CODES.len() - 1 {
+        let digits = CODES[place].as_bytes();
+        let number = (digits[0] - b'0') as usize * 100
+            + (digits[1] - b'0') as usize * 10
+            + (digits[2] - b'0') as usize;
+        ids[number] = place as u8;
+        place += 1;
+    }
+    ids
+};
+
 /// The place of `code` in [`CODES`].
 pub fn code_id(code: Option<u16>) -> u16 {
-    let Some(code) = code else { return 0 };
-    let digits = [
-        b'0' + (code / 100 % 10) as u8,
-        b'0' + (code / 10 % 10) as u8,
-        b'0' + (code % 10) as u8,
-    ];
-    let known = &CODES[1..CODES.len() - 1];
-    match known.binary_search_by(|known| known.as_bytes().cmp(&digits[..])) {
-        Ok(place) if code < 1_000 => place as u16 + 1,
-        _ => CODES.len() as u16 - 1,
+    match code {
+        Some(code) => CODE_IDS
+            .get(usize::from(code))
+            .map_or(CODES.len() as u16 - 1, |&id| u16::from(id)),
+        None => 0,
     }
 }
 
 /// The place of `mechanism` in [`MECHANISMS`], whatever its case.
 pub fn mechanism_id(mechanism: &[u8]) -> u16 {
-    word_id(&MECHANISMS, mechanism)
+    match mechanism {
+        b"PLAIN" => MECHANISM_PLAIN,
+        b"LOGIN" => MECHANISM_LOGIN,
+        _ => word_id(&MECHANISMS, mechanism),
+    }
 }
+
+const MECHANISM_LOGIN: u16 = 7;
+const MECHANISM_PLAIN: u16 = 10;
 
 /// The place of `command` in [`COMMANDS`]; `None` for the sum.
 pub fn command_id(command: &[u8]) -> Option<u16> {
-    (command != b"commands").then(|| word_id(&COMMANDS, command))
+    // A disconnect line says half a dozen of them.
+    Some(match command {
+        b"auth" => 0,
+        b"data" => 2,
+        b"ehlo" => 3,
+        b"mail" => 9,
+        b"quit" => 11,
+        b"rcpt" => 12,
+        b"starttls" => 14,
+        b"commands" => return None,
+        _ => word_id(&COMMANDS, command),
+    })
 }
 
 /// The place of a word in a short list whose last entry is for all others.
@@ -112,13 +141,19 @@ impl Transports {
             names: vec!["other".to_owned()],
         };
         for name in TRANSPORTS_KNOWN {
-            transports.id(name.as_bytes());
+            transports.add(name.as_bytes());
         }
         transports
     }
 
     /// The number of a transport; a new one as long as there is room.
     pub fn id(&mut self, text: &[u8]) -> u16 {
+        match text {
+            b"smtp" => return 1,
+            b"relay" => return 2,
+            b"lmtp" => return 3,
+            _ => {}
+        }
         if let Some(&id) = self.by_text.get(text) {
             return id;
         }
@@ -262,7 +297,11 @@ pub(super) fn registrable(host: &[u8]) -> &[u8] {
     if text.parse::<IpAddr>().is_ok() {
         return host;
     }
-    psl::domain_str(text).map_or(host, str::as_bytes)
+    match psl::domain_str(text) {
+        // Labels without a letter are no name.
+        Some(domain) if !domain.starts_with('.') => domain.as_bytes(),
+        Some(_) | None => host,
+    }
 }
 
 #[cfg(test)]
@@ -318,6 +357,27 @@ mod tests {
         assert_eq!(CODES[usize::from(code_id(Some(599)))], "other");
         assert_eq!(CODES[usize::from(code_id(Some(1550)))], "other");
         assert_eq!(CODES[usize::from(code_id(None))], "");
+    }
+
+    #[test]
+    fn words() {
+        for (place, command) in COMMANDS.iter().enumerate() {
+            assert_eq!(command_id(command.as_bytes()), Some(place as u16));
+        }
+        for (place, mechanism) in MECHANISMS.iter().enumerate() {
+            assert_eq!(mechanism_id(mechanism.as_bytes()), place as u16);
+            let lower = mechanism.to_ascii_lowercase();
+            assert_eq!(mechanism_id(lower.as_bytes()), place as u16);
+        }
+        for (place, code) in CODES.iter().enumerate().skip(1) {
+            let code = code.parse().unwrap_or(999);
+            assert_eq!(code_id(Some(code)), place as u16);
+        }
+        let mut transports = Transports::new();
+        for name in TRANSPORTS_KNOWN.into_iter().chain(["slow", "other"]) {
+            let id = transports.id(name.as_bytes());
+            assert_eq!(transports.name(id), name);
+        }
     }
 
     #[test]

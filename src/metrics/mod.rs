@@ -40,12 +40,13 @@ use crate::track::{Account, AuthResult, Delivered, DeliveryStatus, Direction, Fa
 /// The part of `limit.programs` that tags of unknown software leave to ours: foreign tags must not
 /// hide a mail program that begins to log late.
 const PROGRAMS_OURS_PART: usize = 4;
-/// Accounts are remembered by their place in the tracker's table up to here.
-const ACCOUNT_SLOTS_MAX: usize = 1 << 20;
+/// Accounts are found by their place in the tracker's table up to here, the others by name.
+const ACCOUNT_SLOTS_MAX: usize = 1 << 17;
 /// How much a new network weighs when a busy account is looked for; a message weighs 1.
 const NEW_NETWORK_WEIGHT: u64 = 10;
 
-pub(crate) const USER_HEAD: &str = "{user=\"";
+/// What stands before the name of an account.
+const USER_HEAD: &str = "{user=\"";
 
 /// What a user may set.
 #[derive(Debug, Clone)]
@@ -172,6 +173,13 @@ macro_rules! around {
     };
 }
 
+/// A scrape is encoded on another thread than counts.
+const _: () = {
+    const fn crosses_threads<T: Send + Sync>() {}
+    crosses_threads::<Metrics>();
+    crosses_threads::<Frozen>();
+};
+
 impl Metrics {
     /// Every label set that the catalogue can enumerate is there, at 0.
     pub fn new(config: MetricsConfig) -> Self {
@@ -295,8 +303,9 @@ impl Metrics {
                 self.lost_cell(software, service, stage);
             }
             for command in zeros::COMMANDS {
+                let command = labels::command_id(command.as_bytes()).expect("it is no sum");
                 for result in 0..labels::RESULTS.len() as u16 {
-                    self.commands_cell(service, command.as_bytes(), result);
+                    self.commands_cell(service, command, result);
                 }
             }
         }
@@ -458,10 +467,12 @@ impl Metrics {
                 ok,
                 failed,
             } => {
-                for (result, count) in [ok, failed].into_iter().enumerate() {
-                    if count > 0
-                        && let Some(cell) = self.commands_cell(service, command, result as u16)
-                    {
+                let Some(command) = labels::command_id(command) else {
+                    return;
+                };
+                for (result, count) in (0..).zip([ok, failed]) {
+                    if count > 0 {
+                        let cell = self.commands_cell(service, command, result);
                         self.cells.add(cell, u64::from(count));
                     }
                 }
@@ -702,16 +713,15 @@ impl Metrics {
         })
     }
 
-    fn commands_cell(&mut self, service: Service, command: &[u8], result: u16) -> Option<u32> {
-        let command = labels::command_id(command)?;
+    fn commands_cell(&mut self, service: Service, command: u16, result: u16) -> u32 {
         let ids = [service as u16, command, result, 0, 0];
-        Some(self.cell(Family::SmtpCommands, ids, |_| {
+        self.cell(Family::SmtpCommands, ids, |_| {
             [
                 service.as_str(),
                 labels::COMMANDS[usize::from(command)],
                 labels::RESULTS[usize::from(result)],
             ]
-        }))
+        })
     }
 
     fn rejects_cell(
@@ -849,7 +859,7 @@ impl Metrics {
             .iter_mut()
             .find(|told| told.family == Family::Series)
         {
-            told.value = samples;
+            told.value = samples as u64;
         }
         frozen
     }

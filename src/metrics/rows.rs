@@ -432,10 +432,7 @@ impl Table {
     }
 
     fn kept(&self) -> usize {
-        match self.limit {
-            0 | 1 => 0,
-            limit => (limit / KEPT_PART).max(1),
-        }
+        self.limit / KEPT_PART
     }
 
     #[cold]
