@@ -43,27 +43,23 @@ pub(crate) fn address(text: &[u8]) -> Option<IpAddr> {
     let mut digits = 0;
     let mut dots = 0;
     for &byte in text {
-        match byte {
-            b'0'..=b'9' => {
-                octet = octet * 10 + u32::from(byte - b'0');
-                digits += 1;
-                if digits > 3 || octet > 255 {
-                    return address6(text);
-                }
-            }
-            b'.' if digits > 0 && dots < 3 => {
-                value = value << 8 | octet;
-                octet = 0;
-                digits = 0;
-                dots += 1;
-            }
-            _ => return address6(text),
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            octet = octet.wrapping_mul(10).wrapping_add(u32::from(digit));
+            digits += 1;
+        } else if byte == b'.' && matches!(digits, 1..=3) && octet <= 255 && dots < 3 {
+            value = value << 8 | octet;
+            octet = 0;
+            digits = 0;
+            dots += 1;
+        } else {
+            return address6(text);
         }
     }
-    if dots == 3 && digits > 0 {
+    if dots == 3 && matches!(digits, 1..=3) && octet <= 255 {
         Some(IpAddr::V4(Ipv4Addr::from_bits(value << 8 | octet)))
     } else {
-        None
+        address6(text)
     }
 }
 

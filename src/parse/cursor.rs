@@ -63,16 +63,7 @@ impl<'a> Cursor<'a> {
     /// A decimal number; saturates.
     #[inline]
     pub(crate) fn number(&mut self) -> Option<u64> {
-        let mut value: u64 = 0;
-        let mut digits = 0usize;
-        for &byte in self.rest {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            value = value.saturating_mul(10).saturating_add(u64::from(digit));
-            digits += 1;
-        }
+        let (value, digits) = digits(self.rest);
         if digits == 0 {
             return None;
         }
@@ -89,25 +80,40 @@ impl<'a> Cursor<'a> {
     /// Seconds with decimals (`0.02`, `1.6`, `2017`) in milliseconds.
     #[inline]
     pub(crate) fn seconds_ms(&mut self) -> Option<u64> {
-        let mut ms = self.number()?.saturating_mul(1000);
-        if let Some(rest) = self.rest.strip_prefix(b".") {
-            let mut unit: u64 = 100;
-            let mut digits = 0usize;
-            for &byte in rest {
-                let digit = byte.wrapping_sub(b'0');
-                if digit > 9 {
-                    break;
-                }
-                ms = ms.saturating_add(unit * u64::from(digit));
-                unit /= 10;
-                digits += 1;
-            }
-            if digits > 0 {
-                self.take(digits + 1)?;
-            }
-        }
-        Some(ms)
+        let ms = self.number()?.saturating_mul(1000);
+        let Some(rest) = self.rest.strip_prefix(b".") else {
+            return Some(ms);
+        };
+        let (value, length) = digits(rest);
+        let ms_after = match length {
+            0 => return Some(ms),
+            1 => value * 100,
+            2 => value * 10,
+            3 => value,
+            // More than the log ever has (`delay_logging_resolution_limit` is at most 6).
+            4..=19 => value / 10u64.pow(length as u32 - 3),
+            _ => 0,
+        };
+        self.take(length + 1)?;
+        Some(ms.saturating_add(ms_after))
     }
+}
+
+/// The number at the start, and how many digits it has; saturates.
+#[inline]
+fn digits(text: &[u8]) -> (u64, usize) {
+    let mut value: u64 = 0;
+    let mut digits = 0usize;
+    for &byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        digits += 1;
+    }
+    // 19 digits always fit.
+    (if digits > 19 { u64::MAX } else { value }, digits)
 }
 
 /// Before and after the first `literal`.

@@ -18,6 +18,7 @@ mod cursor;
 mod event;
 mod postfix;
 mod reply;
+mod reply_words;
 mod words;
 
 pub use event::*;

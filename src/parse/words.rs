@@ -27,6 +27,7 @@ impl<T: Copy + 'static> Words<T> {
         while byte < 128 {
             starts[byte] = index as u16;
             while index < list.len() && list[index].0.as_bytes()[0] as usize == byte {
+                assert!(list[index].0.len() > 1, "a word has two bytes at least");
                 index += 1;
             }
             byte += 1;
@@ -64,8 +65,11 @@ impl<T: Copy + 'static> Words<T> {
                 continue;
             }
             if begins {
+                // Most words differ in the second byte; every word has two.
+                let second = after.first().map(u8::to_ascii_lowercase);
                 for (word, value) in self.beginning_with(byte.to_ascii_lowercase()) {
-                    if stands_here(word.as_bytes(), rest) && !found(*value) {
+                    let word = word.as_bytes();
+                    if word.get(1).copied() == second && stands_here(word, rest) && !found(*value) {
                         return;
                     }
                 }

@@ -475,6 +475,10 @@ mod tests {
                 Helo,
             ),
             (
+                "550 5.1.1 <a@b>: Recipient address rejected: undeliverable address: host mx[192.0.2.1] said: 550 <a@b>: Relay access denied",
+                UnknownRecipient,
+            ),
+            (
                 "450 4.1.8 <x@dkim.example>: Sender address rejected: Domain not found",
                 SenderDomain,
             ),
