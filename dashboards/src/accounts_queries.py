@@ -55,10 +55,19 @@ AUTH_FAILURES = column(hour("mail_user_auth_total", f'{S}, result="failure"'))
 COLUMNS = [MESSAGES, RECIPIENTS, REFUSED_COUNT, REFUSED_SHARE, NETWORKS, NEW_NETWORKS, NEW_NETWORK_MESSAGES,
            NEW_RECIPIENTS, AUTH_FAILURES]
 
-BUSIEST = Query(f"topk(8, {hour('mail_user_recipients_total')})", "{{user}}")
+def busiest(metric, selector=S):
+    """The eight accounts with most of it in the time that is looked at, an hour at a time."""
+    ranking = f"sum by (instance, user) (increase({metric}{{{selector}}}[$__range] @ end()))"
+    return f"{hour(metric, selector)}\nand on (instance, user) topk(8, {ranking} > 0)"
+
+
+BUSIEST = Query(busiest("mail_user_recipients_total"), "{{user}}")
 MOST_REFUSED = Query(
-    f"topk(8, {hour('mail_user_refused_recipients_total', f'{S}, {REFUSED}')} > 0)", "{{user}}", may_be_empty=QUIET)
-MOST_NETWORKS = Query(f"topk(8, sum by (instance, user) (mail_user_client_networks{{{S}}}))", "{{user}}")
+    busiest("mail_user_refused_recipients_total", f"{S}, {REFUSED}"), "{{user}}", may_be_empty=QUIET)
+MOST_NETWORKS = Query(
+    f"sum by (instance, user) (mail_user_client_networks{{{S}}})\n"
+    f"and on (instance, user) topk(8, sum by (instance, user) (max_over_time(mail_user_client_networks{{{S}}}[$__range] @ end())))",
+    "{{user}}")
 
 
 def threshold(name, legend):
@@ -89,7 +98,8 @@ USER_NETWORKS_PAST = Query(
     f"scalar(maillog:threshold:hijack_networks_past_factor) * sum (maillog:user_client_networks:past_max{{{U}}})",
     "networks: far above its past", may_be_empty=NO_PAST, dashed=True)
 USER_DELIVERIES = Query(
-    f"60 * sum by (direction, status) (rate(mail_user_deliveries_total{{{U}}}[$__rate_interval])) > 0",
+    f"60 * sum by (direction, status) (rate(mail_user_deliveries_total{{{U}}}[$__rate_interval]))\n"
+    f"and on (direction, status) (sum by (direction, status) (increase(mail_user_deliveries_total{{{U}}}[$__range] @ end())) > 0)",
     "{{direction}} {{status}}", may_be_empty=QUIET)
 USER_AUTH = Query(f"sum by (result) (increase(mail_user_auth_total{{{U}}}[1h]))", "{{result}}")
 USER_SUSPICIOUS = Query(f"sum (increase(mail_user_suspicious_logins_total{{{U}}}[1h]))", "suspicious logins")

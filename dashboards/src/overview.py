@@ -50,6 +50,16 @@ NOW = Row("Now", [
          q.SUBMITTED_TOTAL, decimals=0, steps=[(None, BLUE)]),
 ])
 
+ALERTS = Row("Firing", [
+    Panel("table", "Alerts", "What is firing on these servers. A user leads to the account.", [q.ALERTS_FIRING], width=24, height=4,
+          empty_text="nothing", columns=[
+              Column("Alert", label="alertname"), Column("Severity", label="severity", width=90),
+              Column("Account", label="user", link=ACCOUNTS_LINK), Column("Provider", label="provider"),
+              Column("Service", label="service"), Column("Direction", label="direction"), Column("Source", label="source"),
+              Column("Server", label="instance"),
+          ]),
+])
+
 FLOW = Row("What is sent", [
     lines("Mails sent",
           "By this server: mail_deliveries_total{direction=\"outbound\", status=\"sent\"}; by our users: the same with "
@@ -118,21 +128,11 @@ READING = Row("Is the log read well?", [
           q.LABELS_DROPPED, q.STATE_LOSSES, width=6, empty_text="none"),
 ])
 
-ALERTS = Row("Firing", [
-    Panel("table", "Alerts", "What is firing on these servers. A user leads to the account.", [q.ALERTS_FIRING], width=24, height=5,
-          empty_text="nothing", columns=[
-              Column("Alert", label="alertname"), Column("Severity", label="severity", width=90),
-              Column("Account", label="user", link=ACCOUNTS_LINK), Column("Provider", label="provider"),
-              Column("Service", label="service"), Column("Direction", label="direction"), Column("Source", label="source"),
-              Column("Server", label="instance"),
-          ]),
-])
-
 DASHBOARD = Dashboard(
     uid="maillog-overview",
     title="Mail overview",
     description="What the mail system does, from its log (maillog_exporter).",
-    rows=[NOW, FLOW, FAILURES, ALERTS, DELAYS, QUEUE, DOOR, READING],
+    rows=[NOW, ALERTS, FLOW, FAILURES, DELAYS, QUEUE, DOOR, READING],
     variables=common_variables(),
     links=[{"title": "Mail accounts", "type": "link", "url": "/d/maillog-accounts", "keepTime": True, "includeVars": True,
             "icon": "external link", "targetBlank": False, "asDropdown": False, "tags": [], "tooltip": ""}],

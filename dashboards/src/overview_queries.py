@@ -1,7 +1,8 @@
 """What the Overview asks. `S` selects the servers that were chosen.
 
 Rates are per minute: a server of ten users sends less than one mail a second. Sums over the time that is
-looked at use `$__range`, lines `$__rate_interval` (never shorter than four scrapes).
+looked at use `$__range`, lines `$__rate_interval` (never shorter than four scrapes). Which lines a panel shows
+is decided once, at the end of the range (`@ end()`, Prometheus 2.33): no line comes and goes.
 """
 
 from panels import Query
@@ -18,6 +19,16 @@ def per_minute(metric, selector="", by="", legend="", **more):
     inside = f"{S}, {selector}" if selector else S
     grouping = f" by ({by})" if by else ""
     return Query(f"60 * sum{grouping} (rate({metric}{{{inside}}}[$__rate_interval]))", legend, **more)
+
+
+def happened(metric, selector="", by="", legend="", most=12, **more):
+    """`per_minute`, of those that happened at all in the time that is looked at."""
+    inside = f"{S}, {selector}" if selector else S
+    return Query(
+        f"60 * sum by ({by}) (rate({metric}{{{inside}}}[$__rate_interval]))\n"
+        f"and on ({by}) topk({most}, sum by ({by}) (increase({metric}{{{inside}}}[$__range] @ end())) > 0)",
+        legend, **more,
+    )
 
 
 def over_range(metric, selector="", **more):
@@ -56,10 +67,7 @@ SUBMITTED = per_minute("mail_messages_total", by="origin", legend="{{origin}}")
 ATTEMPTS_BY_STATUS = per_minute("mail_deliveries_total", ATTEMPTS, by="status", legend="{{status}}")
 
 # --- why mail fails ---
-FAILURES = Query(
-    f"topk(12, 60 * sum by (reason) (rate(mail_delivery_failures_total{{{S}}}[$__rate_interval])) > 0)",
-    "{{reason}}", may_be_empty=QUIET,
-)
+FAILURES = happened("mail_delivery_failures_total", by="reason", legend="{{reason}}", may_be_empty=QUIET)
 BLOCKLISTED = per_minute("mail_blocklisted_total", by="provider", legend="{{provider}}")
 
 
@@ -107,14 +115,8 @@ AUTH_FAILURES_BY_SERVICE = per_minute(
 AUTH_FAILURES_BY_REASON = per_minute("mail_auth_total", 'result="failure"', by="reason", legend="{{reason}}")
 AUTH_NETWORKS = Query(f"max by (service) (mail_auth_failing_networks{{{S}}})", "{{service}}", may_be_empty=QUIET)
 LOGINS = per_minute("mail_auth_total", 'result="success"', by="service", legend="{{service}}")
-REJECTS = Query(
-    f"topk(10, 60 * sum by (reason) (rate(mail_rejects_total{{{S}}}[$__rate_interval])) > 0)",
-    "{{reason}}", may_be_empty=QUIET,
-)
-VERDICTS = Query(
-    f"60 * sum by (verdict) (rate(mail_filter_verdicts_total{{{S}}}[$__rate_interval])) > 0",
-    "{{verdict}}", may_be_empty="only with a filter",
-)
+REJECTS = happened("mail_rejects_total", by="reason", legend="{{reason}}", may_be_empty=QUIET)
+VERDICTS = happened("mail_filter_verdicts_total", by="verdict", legend="{{verdict}}", may_be_empty="only with a filter")
 
 # --- the reading of the log ---
 LAG = Query(f"sum by (instance, source) (maillog_source_lag_bytes{{{S}}})", "{{instance}} {{source}}")
@@ -126,8 +128,9 @@ LAST_LINE_THRESHOLD = Query(
 )
 LINES = per_minute("maillog_lines_total", by="software", legend="{{software}}")
 UNPARSED_SHARE = Query(
-    f"(sum by (software, program) (rate(maillog_lines_unparsed_total{{{S}}}[$__rate_interval])) > 0)\n"
-    f"/ sum by (software, program) (rate(maillog_lines_total{{{S}}}[$__rate_interval]))",
+    f"sum by (program) (rate(maillog_lines_unparsed_total{{{S}}}[$__rate_interval]))\n"
+    f"/ (sum by (program) (rate(maillog_lines_total{{{S}}}[$__rate_interval])) > 0)\n"
+    f"and on (program) topk(12, sum by (program) (increase(maillog_lines_unparsed_total{{{S}}}[$__range] @ end())) > 0)",
     "{{program}}", may_be_empty="every line may be understood",
 )
 LOST_LINES = per_minute("maillog_source_lost_lines_total", by="by", legend="{{by}}", may_be_empty=QUIET)
@@ -141,8 +144,5 @@ LABELS_DROPPED = Query(
     may_be_empty=QUIET,
 )
 TRACKED = Query(f"sum by (instance) (maillog_tracked_messages{{{S}}})", "{{instance}}")
-LOG_MESSAGES = Query(
-    "topk(10, 60 * sum by (program, severity) (\n"
-    f"  rate(maillog_log_messages_total{{{S}}}[$__rate_interval])) > 0)",
-    "{{program}} {{severity}}", may_be_empty=QUIET,
-)
+LOG_MESSAGES = happened(
+    "maillog_log_messages_total", by="program, severity", legend="{{program}} {{severity}}", most=8, may_be_empty=QUIET)

@@ -4,7 +4,7 @@ A dashboard file (overview.py, accounts.py) lays panels out; its queries stand a
 accounts_queries.py), so that they can be read, and run on a Prometheus, without the layout.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 SCHEMA_VERSION = 39
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -112,10 +112,12 @@ def _defaults(panel, custom):
 def _timeseries(panel):
     custom = {
         "drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 1, "fillOpacity": 60 if panel.stacked else 8,
-        "showPoints": "never", "spanNulls": False, "axisLabel": panel.axis, "axisSoftMax": 1,
+        "showPoints": "never", "spanNulls": False, "axisLabel": panel.axis,
         "stacking": {"mode": "normal" if panel.stacked else "none", "group": "A"},
         "thresholdsStyle": {"mode": "off"},
     }
+    if panel.unit == "short":
+        custom["axisSoftMax"] = 1  # nothing at all is a line at the bottom
     overrides = []
     for query in panel.queries:
         if query.dashed:
@@ -197,7 +199,7 @@ def _table(panel):
         if properties:
             overrides.append({"matcher": {"id": "byName", "options": column.title}, "properties": properties})
     keep = [column.label for column in labels] + [source for source in rename if source.startswith("Value")]
-    assert value_number in (0, len(panel.queries)) or not values, panel.title
+    assert value_number == (len(panel.queries) if values else 0), panel.title
     return {
         "type": "table",
         "fieldConfig": {"defaults": _defaults(panel, {"align": "auto", "filterable": True}), "overrides": overrides},
@@ -284,7 +286,3 @@ def common_variables():
         variable_constant("runbooks", "Where the runbooks are", "/runbooks"),
     ]
 
-
-def with_thresholds(*queries):
-    """Marks queries of recorded thresholds: dashed, and empty on a Prometheus without alerts/."""
-    return [replace(query, dashed=True) for query in queries]

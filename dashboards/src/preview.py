@@ -51,6 +51,14 @@ def number(value, unit, decimals=None):
     return f"{value / 1000:.3g} K" if abs(value) >= 10000 else f"{value:.3g}"
 
 
+def round_top(value, unit):
+    """The next value whose quarters are readable."""
+    if unit == "s" or value <= 0:
+        return value or 1
+    size = 10 ** math.floor(math.log10(value))
+    return next(size * step for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10) if size * step >= value)
+
+
 def color_of(steps, value):
     color = "text"
     for edge, name in steps:
@@ -139,16 +147,18 @@ class Preview:
                 below = [stacked.get(stamp, 0) for stamp, _ in points]
                 points = [(stamp, value + base) for (stamp, value), base in zip(points, below, strict=True)]
                 stacked |= dict(points)
-            drawn.append((legend, points, dashed))
+            else:
+                below = [0] * len(points)
+            drawn.append((legend, points, dashed, below))
             top = max(top, max(value for _, value in points))
-        top = top * 1.08 or 1
+        top = round_top(top * 1.04, panel.unit)
         end = time.time() // self.step * self.step
 
         def x(stamp):
             return left + (width - left) * (1 - (end - stamp) / self.seconds)
 
         def y(value):
-            return plot_height * (1 - value / top) + 2
+            return (plot_height - 6) * (1 - value / top) + 6
 
         out = f'<svg width="{width:.0f}" height="{plot_height + 18:.0f}" font-size="10" fill="#8e8e8e">'
         for part in range(5):
@@ -158,7 +168,8 @@ class Preview:
             stamp = end - self.seconds * (1 - part / 6)
             out += f'<text x="{x(stamp):.0f}" y="{plot_height + 15:.0f}" text-anchor="middle">{time.strftime("%H:%M", time.localtime(stamp))}</text>'
         legends = ""
-        for place, (legend, points, dashed) in reversed(list(enumerate(drawn))):
+        for place, (legend, points, dashed, below) in enumerate(drawn):
+            base = dict(zip((stamp for stamp, _ in points), below, strict=True))
             named = COLORS.get(panel.colors.get(legend, ""), panel.colors.get(legend, ""))
             color = COLORS["red"] if dashed else named or PALETTE[place % len(PALETTE)]
             # A hole where two points are further apart than a step.
@@ -170,9 +181,10 @@ class Preview:
             for piece in [*pieces, piece]:
                 line = " ".join(f"{x(stamp):.1f},{y(value):.1f}" for stamp, value in piece)
                 if panel.stacked and not dashed:
-                    out += f'<polygon points="{x(piece[0][0]):.1f},{y(0):.1f} {line} {x(piece[-1][0]):.1f},{y(0):.1f}" fill="{color}" fill-opacity="0.6"/>'
+                    under = " ".join(f"{x(stamp):.1f},{y(base[stamp]):.1f}" for stamp, _ in reversed(piece))
+                    out += f'<polygon points="{line} {under}" fill="{color}" fill-opacity="0.6"/>'
                 out += f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="1.5" {"stroke-dasharray=8,8" if dashed else ""}/>'
-        for place, (legend, _, dashed) in enumerate(drawn):
+        for place, (legend, _, dashed, _) in enumerate(drawn):
             named = COLORS.get(panel.colors.get(legend, ""), panel.colors.get(legend, ""))
             color = COLORS["red"] if dashed else named or PALETTE[place % len(PALETTE)]
             legends += f'<i style="background:{color}"></i>{html.escape(legend)}'

@@ -5,13 +5,15 @@
     fake_exporter.py --serve PORT --hours 6        the same history, then goes on living
     fake_exporter.py --catalogue FILE              what it knows, as `maillog_exporter metrics --format json`
 
-Twelve accounts, one of them hijacked 25 minutes before now. Seeded: the same story each time.
+Twelve accounts, one of them hijacked 25 minutes before now (or --hijack-in SECONDS after). Seeded: the same story
+each time.
 """
 
 import argparse
 import json
 import math
 import random
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -294,13 +296,15 @@ def serve(world, port):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, default=6)
+    parser.add_argument("--hijack-in", metavar="SECONDS", type=int)
     parser.add_argument("--end", type=int, help="when now is, in seconds (default: the clock)")
     parser.add_argument("--backfill", metavar="FILE")
     parser.add_argument("--serve", metavar="PORT", type=int)
     parser.add_argument("--catalogue", metavar="FILE")
     args = parser.parse_args()
     end = args.end or int(time.time())
-    world = World(end - int(args.hours * 3600), end - HIJACK_BEFORE_END_SECONDS)
+    hijack_at = end - HIJACK_BEFORE_END_SECONDS if args.hijack_in is None else end + args.hijack_in
+    world = World(end - int(args.hours * 3600), hijack_at)
     if args.catalogue:
         with open(args.catalogue, "w") as out:
             json.dump([{"name": n, "type": t, "labels": labels} for n, (t, labels) in METRICS.items()], out, indent=1)
@@ -309,6 +313,8 @@ def main():
     if args.serve:
         while world.now < end:
             world.step()
+        if args.hijack_in is not None:
+            threading.Timer(args.hijack_in, print, [f'hijack begins user="{HIJACKED}"'], {"file": sys.stderr, "flush": True}).start()
         serve(world, args.serve)
 
 
