@@ -128,7 +128,8 @@ def addresses(mail, rcpts):
         if rcpt in known or domain in ("example.test", "lmtp.example.test", "mx.example.test", "localhost"):
             out.append(rcpt)
         else:
-            out.append("%s.%s.%d@%s" % (part, mail, i, domain))
+            name = "%s.%s.%d" % (part, mail, i)
+            out.append(('"%s, relay=none, dsn=5.0.0, status=bounced (no"' % name if part == "quoted" else name) + "@" + domain)
     return out
 
 
@@ -238,7 +239,7 @@ def remote_moods():
     """What other servers do to us."""
     submit("frank@example.test", ["blocked@bigmail.test"], service="submissions")
     submit("frank@example.test", ["blocked@othermail.test", "full@othermail.test", "over@othermail.test"])
-    submit("frank@example.test", ["toobig@bigmail.test"], service="submissions")
+    submit("erin@example.test", ["toobig@bigmail.test"], service="submissions")
     submit("frank@example.test", ["ok@listed.test"], service="submissions")
     submit("grace@example.test", ["ok@hangup.test"], service="submissions")
     submit("grace@example.test", ["ok@refused.test"])
@@ -297,7 +298,10 @@ def checks_and_holds():
     submit("erin@example.test", ["ok@bigmail.test"], subject="hc-discard mine", service="submissions")
     peer(["alice@example.test"], subject="hc-reject please")
     peer(["alice@example.test"], subject="hc-warn please")
+    # smtpd's own DISCARD: before there is a queue id, beside a good recipient, and after one.
     peer(["discarded@example.test"])
+    peer(["discarded@example.test", "alice@example.test"])
+    peer(["alice@example.test", "discarded@example.test"], port=2525)
     held = peer(["carol@example.test"], subject="hc-hold please", mail="mheld1")
     gone = peer(["carol@example.test"], subject="hc-hold please", mail="mheld2")
     release_by_sender(held, "release")
@@ -397,8 +401,8 @@ def refusals():
         (["ok@bigmail.test"], {}),
         (["greylisted@example.test"], {}),
         (["forbidden@example.test"], {}),
-        (["alice@example.test"], {"source": "198.51.100.66"}),
-        (["alice@example.test"], {"source": "198.51.100.67"}),
+        (["alice@example.test"], {"source": "198.51.100.6"}),
+        (["alice@example.test"], {"source": "198.51.100.7"}),
         (["alice@example.test"], {"source": "192.0.2.166"}),
         (["alice@example.test"], {"sender": "x@blockedsender.test"}),
         (["alice@example.test"], {"sender": "x@nosuchdomain.test"}),
@@ -415,6 +419,8 @@ def refusals():
     session = open_session("submission", "198.51.100.22")
     send(session, "alice@example.test", ["ok@bigmail.test"])
     session.quit()
+    # Larger than allowed, and not said before: refused after the last dot.
+    peer(["alice@example.test"], size=250000)
     # Too many errors.
     session = open_session("smtp", "198.51.100.23")
     try:
@@ -432,6 +438,37 @@ def refusals():
     session.quit()
     session = open_session("smtp", "198.51.100.24", helo=False)
     session.cmd("HELO client.test")
+    session.quit()
+
+
+def hostile():
+    """Text of strangers where a careless reader would take it for Postfix's own."""
+    submit("judy@example.test", ["ok@bigmail.test", "quoted@othermail.test"], service="submissions")
+    session = open_session("submission", "198.51.100.17")
+    session.auth("PLAIN", "evil, sasl_username=alice@example.test", "wrong")
+    session.auth("PLAIN", "alice@example.test\n", "wrong")
+    session.quit()
+    session = open_session("smtp", "198.51.100.20", name="x>_status=sent,sasl_username=alice@example.test")
+    send(session, "peer.helo@othermail.test", ["bob@example.test"])
+    session.quit()
+    session = open_session("smtp", "198.51.100.20")
+    mail = new()
+    sender = "peer.%s@othermail.test" % mail
+    data = message(mail, sender, "hc-warn from=<> to=<x>: 250 2.0.0 Ok: queued as 4D5E6F, status=sent (ok)").replace(b"Message-ID: <", b"Message-ID: x, status=bounced (no) <")
+    session.mail(mail, sender, ["bob@example.test"], data)
+    session.quit()
+
+
+def limits():
+    """More than anvil(8) allows, in mails and in logins."""
+    session = open_session("submission", "198.51.100.28", port=2526)
+    session.auth("PLAIN", "judy@example.test", plan.ACCOUNTS["judy@example.test"])
+    for _ in range(3):
+        send(session, "judy@example.test", ["ok@bigmail.test"])
+    session.quit()
+    session = open_session("submission", "198.51.100.29", port=2526)
+    for _ in range(4):
+        session.auth("PLAIN", "guess@example.test", "wrong")
     session.quit()
 
 
@@ -521,17 +558,10 @@ def survey():
                 continue
             text = path.read_bytes()
             mail = email.message_from_bytes(text)
-            inner = None
-            if mail.get_content_type() == "multipart/report":
-                for part in mail.walk():
-                    if part.get("X-Mail-Id"):
-                        inner = part.get("X-Mail-Id")
-                if inner is None:
-                    for part in mail.walk():
-                        if part.get_content_type() in ("text/rfc822-headers",):
-                            inner = email.message_from_string(part.get_payload()).get("X-Mail-Id")
-            boxes("box", transport=transport, mail=mail.get("X-Mail-Id"), rcpt=(mail.get("Delivered-To") or "").strip("<>"), orig=mail.get("X-Original-To"),
-                  return_path=(mail.get("Return-Path") or "").strip("<>"), notice_of=inner, subject=mail.get("Subject"), message_id=mail.get("Message-ID"))
+            # The folder says whose box it is: Dovecot links one file for several recipients.
+            owner = "lena@mx.example.test" if transport == "local" else "%s@%s" % (path.parts[-3], path.parts[-4])
+            boxes("box", transport=transport, mail=mail.get("X-Mail-Id"), rcpt=owner, orig=mail.get("X-Original-To"),
+                  return_path=(mail.get("Return-Path") or "").strip("<>"), report=mail.get_content_type() == "multipart/report", **{"from": mail.get("From") or ""}, subject=mail.get("Subject"), message_id=mail.get("Message-ID"))
     sink = pathlib.Path("/var/vmail/sink/pipe.jsonl")
     shutil.copyfile(sink, RECORDS / "pipe.jsonl")
     left = Record(RECORDS / "queue.jsonl", "queue")
@@ -572,7 +602,7 @@ def main():
     again(old)
     command("expire", forced)
     again(forced)
-    for scene in (checks_and_holds, own_queue_id, probes, logins, refusals, hang_ups):
+    for scene in (checks_and_holds, own_queue_id, probes, logins, refusals, hostile, limits, hang_ups):
         log(scene.__name__)
         scene()
     settle()

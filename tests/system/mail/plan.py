@@ -69,7 +69,7 @@ ROUTES = {
 # "fixed" domains: (status, dsn class, reason, refused class, relay label or None)
 FIXED = {
     "hangup.test": ("deferred", "4", "lost_connection", "network", "hangup.test"),
-    "listed.test": ("bounced", "5", "blocklisted", "listed", "listed.test"),
+    "listed.test": ("deferred", "4", "blocklisted", "listed", "listed.test"),
     "refused.test": ("deferred", "4", "connection_refused", "network", None),
     "timeout.test": ("deferred", "4", "connection_timeout", "network", None),
     "unreachable.test": ("deferred", "4", "host_unreachable", "network", None),

@@ -74,6 +74,7 @@ class Session:
         context.verify_mode = ssl.CERT_NONE
         self.sock = context.wrap_socket(self.sock, server_hostname="mx.example.test")
         self.file = self.sock.makefile("rb")
+        self.record("tls", s=self.id, service=self.service, protocol=self.sock.version(), cipher=self.sock.cipher()[0])
 
     def read(self):
         text = []
@@ -175,7 +176,8 @@ class Session:
         qid = found.group(1) if found else None
         self.reply("DATA", code, text, mail=mail, stage="END-OF-MESSAGE")
         if code == 250:
-            self.record("accepted", s=self.id, service=self.service, source=self.source, mail=mail, sender=sender, rcpts=taken, queue_id=qid)
+            self.record("accepted", s=self.id, service=self.service, source=self.source, mail=mail, sender=sender, rcpts=taken, queue_id=qid,
+                        subject=re.search(rb"(?m)^Subject: (.*)", data).group(1).decode())
         return qid
 
     def quit(self):

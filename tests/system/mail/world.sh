@@ -31,7 +31,8 @@ for a in 127.0.0.2/8 127.0.0.53/8 10.0.0.5/32 192.0.2.25/32 192.0.2.26/32 \
   ip addr add "$a" dev lo
 done
 # Clients: ordinary, listed, trusted.
-for i in $(seq 1 30) 66 67 70 71; do ip addr add "198.51.100.$i/32" dev lo; ip addr add "192.0.2.$((i + 100))/32" dev lo; done
+for i in $(seq 1 30) 70 71; do ip addr add "198.51.100.$i/32" dev lo; ip addr add "192.0.2.$((i + 100))/32" dev lo; done
+ip addr add 192.0.2.166/32 dev lo
 for a in 2001:db8::25 2001:db8:1::10 2001:db8:1::11 2001:db8:2::12 2001:db8:70::70; do ip addr add "$a/128" dev lo nodad; done
 
 cat > /etc/hosts <<'X'
@@ -87,8 +88,8 @@ host-record=client.test,198.51.100.1
 host-record=dyn10.isp.test,198.51.100.10
 host-record=dyn11.isp.test,198.51.100.11
 ptr-record=12.100.51.198.in-addr.arpa,does.not.resolve.test
-address=/66.100.51.198.zen.spamhaus.org/127.0.0.2
-txt-record=66.100.51.198.zen.spamhaus.org,"https://www.spamhaus.org/sbl/query/SBL123456"
+address=/6.100.51.198.zen.spamhaus.org/127.0.0.2
+txt-record=6.100.51.198.zen.spamhaus.org,"https://www.spamhaus.org/sbl/query/SBL123456"
 X
 for i in 1 2 3; do echo "host-record=client$i.test,198.51.100.$((20 + i))" >> /etc/dnsmasq-test.conf; done
 
@@ -201,6 +202,7 @@ bounce_queue_lifetime = 50s
 delay_warning_time = 25s
 default_destination_concurrency_failed_cohort_limit = 0
 smtp_connection_cache_on_demand = no
+smtp_connection_cache_destinations = othermail.test
 smtp_connect_timeout = 3s
 smtp_helo_timeout = 4s
 smtp_mail_timeout = 4s
@@ -240,6 +242,8 @@ cat > $C/master.cf <<X
   -o content_filter=scan:[127.0.0.1]:10024
 127.0.0.1:25 inet n - n - - smtpd
 192.0.2.25:2525 inet n - n - - smtpd
+192.0.2.25:2526 inet n - n - - smtpd
+  -o syslog_name=postfix/submission -o smtpd_sasl_auth_enable=yes -o smtpd_client_restrictions= -o smtpd_helo_restrictions= -o smtpd_sender_restrictions= -o smtpd_recipient_restrictions= -o smtpd_relay_restrictions=permit_sasl_authenticated,reject -o smtpd_client_event_limit_exceptions= -o smtpd_client_auth_rate_limit=2 -o smtpd_client_message_rate_limit=2
 192.0.2.25:587 inet n - n - - smtpd
   -o syslog_name=postfix/submission -o smtpd_sasl_auth_enable=yes -o smtpd_client_restrictions= -o smtpd_helo_restrictions= -o smtpd_sender_restrictions= -o smtpd_recipient_restrictions= -o smtpd_relay_restrictions=permit_sasl_authenticated,reject -o content_filter=scan:[127.0.0.1]:10026
 [2001:db8::25]:587 inet n - n - - smtpd
@@ -304,7 +308,7 @@ cat > $C/header_checks <<'X'
 /^Subject: hc-warn/ WARN a suspicious subject
 X
 cat > $C/client_access <<'X'
-198.51.100.67 reject_unknown_client_hostname
+198.51.100.7 reject_unknown_client_hostname
 192.0.2.166 REJECT client is on our own list
 X
 cat > $C/helo_access <<'X'
