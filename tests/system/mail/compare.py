@@ -66,6 +66,10 @@ def differences(got, work):
         known.add(name)
         if got.get(name, 0) != want:
             wrong.append((name, want, got.get(name, 0)))
+    for name, want in more["nearly"].items():
+        have = got.get(spell(name.split("{")[0], labels_of(name)), 0)
+        if not want * 0.97 - 1 <= have <= want:
+            wrong.append((name + " (a little less allowed)", want, have))
     for name, want in more["sums"].items():
         if value_of(got, name) != want:
             wrong.append(("sum of " + name, want, value_of(got, name)))

@@ -5,9 +5,10 @@ Usage: expect.py WORK_DIRECTORY. Reads records/*.jsonl and plan.py, never a log.
 Writes into WORK_DIRECTORY
   expected.json       series with all their labels -> value, exactly
   expected-more.json  the flags to run with, sums over labels that nobody outside
-                      the log can know, families that are complete (any further
-                      series of them must be 0), what is left out of that and why,
-                      and pflogsumm's numbers in our words
+                      the log can know, series that may be a little lower (a Bloom
+                      filter), families that are complete (any further series of
+                      them must be 0), what is left out of that and why, and
+                      pflogsumm's numbers in our words
 """
 
 import collections
@@ -111,6 +112,7 @@ def login(r, session):
     if r["how"] == "star":
         count("mail_auth_total", **labels, mechanism=r["mechanism"], result="failure", reason="aborted")
         total("mail_auth_total", **labels, result="failure", reason="aborted")
+        total("mail_auth_total", **labels, mechanism=r["mechanism"], result="failure")
     elif "too many AUTH" in (r.get("text") or ""):
         total("mail_auth_total", **labels, result="failure", reason="rate_limited")
     elif r["how"] == "drop":
@@ -379,6 +381,9 @@ def count_mail(mail):
             unclear["mail_user_new_recipients_total"].add(mail.user)
         return
     rcpts = expand(mail.rcpts)
+    if mail.origin in ("trusted", "local"):  # of the others, some mails were swallowed
+        total("mail_message_recipients_count", origin=mail.origin)
+        total("mail_message_recipients_sum", len(rcpts), origin=mail.origin)
     if mail.user:
         count("mail_user_recipients_total", len(rcpts), user=mail.user)
         if rcpts != mail.rcpts:
@@ -428,6 +433,10 @@ def notices():
             status = from_reply(mail, r["rcpt"], r["reply"], "outbound", "smtp", plan.HOST_DOMAIN[r["host"]])
             assert status in ("sent", "bounced")
             count("mail_messages_total", origin="generated")
+
+
+def saved():
+    total("mail_mailbox_deliveries_total", sum(box["transport"] == "lmtp" for box in BOXES), software="dovecot", action="saved")
 
 
 def probes():
@@ -502,6 +511,7 @@ def main():
         count_mail(mail)
     notices()
     probes()
+    saved()
     for (user, _, _), refusal_class in refused.items():
         if refusal_class:
             count("mail_user_refused_recipients_total", user=user, **{"class": refusal_class})
@@ -515,11 +525,16 @@ def main():
     for family, names in unclear.items():
         left_out += [('%s{user="%s"}' % (family, user), "some of this account's mails leave the number to taste") for user in sorted(names)]
     families = sorted({k.split("{")[0] for k in (*series, *sums)})
+    # A Bloom filter takes a new recipient for an old one now and then: a little less is right too.
+    nearly = {k: v for k, v in sorted(series.items()) if k.startswith("mail_user_new_recipients_total")}
+    nearly = {k: v for k, v in nearly.items() if not any(matches(selector, k) for selector, _ in left_out)}
+    for name in [k for k in series if k.startswith("mail_user_new_recipients_total")]:
+        del series[name]
     exact = {k: v for k, v in sorted(series.items()) if not any(matches(selector, k) for selector, _ in left_out)}
     (WORK / "expected.json").write_text(json.dumps(exact, indent=1, ensure_ascii=False) + "\n")
-    more = {"flags": plan.FLAGS, "families": families, "sums": dict(sorted(sums.items())), "left_out": [{"series": s, "why": w} for s, w in left_out], "pflogsumm": second_opinion()}
+    more = {"flags": plan.FLAGS, "families": families, "sums": dict(sorted(sums.items())), "nearly": nearly, "left_out": [{"series": s, "why": w} for s, w in left_out], "pflogsumm": second_opinion()}
     (WORK / "expected-more.json").write_text(json.dumps(more, indent=1, ensure_ascii=False) + "\n")
-    print("%d mails, %d series exactly, %d sums, of %d families" % (len(MAILS), len(exact), len(sums), len(families)))
+    print("%d mails, %d series exactly, %d sums, %d nearly, of %d families" % (len(MAILS), len(exact), len(sums), len(nearly), len(families)))
 
 
 if __name__ == "__main__":

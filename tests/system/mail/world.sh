@@ -298,7 +298,7 @@ bulk.test outsmtp:[127.0.0.2]:25
 softmail.test softsmtp:
 dead.test deadsmtp:[203.0.113.99]:25
 err.test error:5.7.1 delivery to this domain is prohibited
-retry.test retry:4.4.1 retry later please
+retry.test retry:4.3.0 retry later please
 disc.test discard:silently dropped by policy
 X
 cat > $C/header_checks <<'X'
