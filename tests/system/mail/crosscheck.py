@@ -63,7 +63,7 @@ tally("disconnects", "mail_disconnects_total", ["service"], counts)
 
 counts = collections.Counter()
 for t, text in lines:
-    m = re.match(r"(?:lost connection|timeout|too many errors) after (\S+)(?: \(.*?\))? from", text)
+    m = re.match(r"(?:\w+: )?(?:lost connection|timeout|too many errors) after (\S+)(?: \(.*?\))? from", text)
     if t.endswith("/smtpd") and m:
         counts[service(t), m.group(1)] += 1
 tally("lost", "mail_connections_lost_total", ["service", "stage"], counts)

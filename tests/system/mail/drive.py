@@ -369,7 +369,7 @@ def logins():
     session = open_session("submission", "198.51.100.19", tls=True)
     session.auth("PLAIN", "grace@example.test", good["grace@example.test"])
     session.quit()
-    session = open_session("submissions", "2001:db8:1::10".replace("2001:db8:1::10", "198.51.100.19"))
+    session = open_session("submissions", "198.51.100.19")
     session.auth("LOGIN", "heidi@example.test", good["heidi@example.test"])
     session.drop()
     # Aborted: by "*", and by hanging up within the dialogue.
@@ -536,9 +536,9 @@ def many():
             send(session, "peer.%s@othermail.test" % mail, [["alice@example.test"], ["bob@example.test", "ok@inner.test"], ["unknown@example.test", "lara@lmtp.example.test"]][i % 3], mail=mail)
         session.quit()
 
-    jobs = [("judy@example.test", "198.51.100.13", 30, "submission"), ("frank@example.test", "192.0.2.111", 24, "submissions"), ("heidi@example.test", "2001:db8:1::10", 18, "submission")]
-    threads = [threading.Thread(target=worker, args=job) for job in jobs if ":" not in job[1] or job[3] == "submission"]
-    threads += [threading.Thread(target=stranger, args=("198.51.100.%d" % (21 + i), 15)) for i in range(3)]
+    jobs = [("judy@example.test", "198.51.100.13", 60, "submission"), ("frank@example.test", "192.0.2.111", 48, "submissions"), ("heidi@example.test", "2001:db8:1::10", 36, "submission")]
+    threads = [threading.Thread(target=worker, args=job) for job in jobs]
+    threads += [threading.Thread(target=stranger, args=("198.51.100.%d" % (21 + i), 30)) for i in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
