@@ -14,6 +14,7 @@
 //! [`simulate`] writes logs and their truth for the demo, the tests and the benchmarks.
 
 pub mod cli;
+pub mod demo;
 pub mod engine;
 pub mod metrics;
 pub mod parse;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use maillog_exporter::cli::{self, Cli, Command};
+use maillog_exporter::demo::{self, DemoOptions};
 use maillog_exporter::metrics::{CatalogueFormat, render_catalogue};
 use maillog_exporter::report::{self, ReportFormat, ReportOptions};
 use maillog_exporter::serve::{self, ServeOptions, USUAL_PATHS};
@@ -41,7 +42,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             io::Write::write_all(&mut io::stdout(), render_catalogue(format).as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Demo(_) => anyhow::bail!("demo"),
+        Command::Demo(flags) => run_demo(flags),
     }
 }
 
@@ -98,21 +99,45 @@ fn run_serve(flags: cli::Serve) -> anyhow::Result<ExitCode> {
             cli::ReadFrom::End => From::End,
         },
         engine: settings::engine_config(&flags.understand, Some(&flags.web))?,
-        web: WebOptions {
-            telemetry_path: flags.web.telemetry_path.clone(),
-            ..WebOptions::default()
-        },
+        web: web_options(&flags.web),
         showq_paths: flags.queue.showq_paths(),
         clock: serve::wall_clock(),
     };
-    let shows_names = flags.understand.privacy.users == cli::PrivacyUsers::Full;
-    serve_until_told(options, &flags.web, shows_names)
+    for source in &options.sources {
+        tracing::info!(source = source.as_str(), "following");
+    }
+    until_told(&flags.web, &flags.understand, |listener, told| {
+        serve::run(listener, options, told)
+    })
 }
 
-fn serve_until_told(
-    options: ServeOptions,
-    flags: &cli::WebFlags,
-    shows_names: bool,
+fn run_demo(flags: cli::Demo) -> anyhow::Result<ExitCode> {
+    let options = DemoOptions {
+        speed: flags.speed,
+        seed: flags.seed,
+        log: flags.log.clone(),
+        hijack_after: flags.hijack_after,
+        days: flags.days,
+        engine: settings::engine_config(&flags.understand, Some(&flags.web))?,
+        web: web_options(&flags.web),
+    };
+    until_told(&flags.web, &flags.understand, |listener, told| {
+        demo::run(listener, options, told)
+    })
+}
+
+fn web_options(flags: &cli::WebFlags) -> WebOptions {
+    WebOptions {
+        telemetry_path: flags.telemetry_path.clone(),
+        ..WebOptions::default()
+    }
+}
+
+/// Listens, and runs `work` until SIGTERM or SIGINT.
+fn until_told<W: Future<Output = anyhow::Result<()>>>(
+    web: &cli::WebFlags,
+    understand: &cli::UnderstandFlags,
+    work: impl FnOnce(tokio::net::TcpListener, Told) -> W,
 ) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -120,20 +145,22 @@ fn serve_until_told(
         .build()
         .context("cannot start the runtime")?;
     let result = runtime.block_on(async {
-        let listener = web::bind(flags.listen_address).await?;
+        let listener = match web::bind(web.listen_address).await {
+            Ok(listener) => listener,
+            Err(error) => anyhow::bail!("{error}\n  why: {}\n  fix: {}", error.why(), error.fix()),
+        };
         let address = listener.local_addr()?;
+        let shows_names = understand.privacy.users == cli::PrivacyUsers::Full;
         if let Some(warning) = web::exposure_warning(address, shows_names, false) {
             tracing::warn!("{warning}");
         }
-        for source in &options.sources {
-            tracing::info!(source = source.as_str(), "following");
-        }
         tracing::info!(
             %address,
-            metrics = format!("http://{address}{}", flags.telemetry_path),
+            page = format!("http://{address}/"),
+            metrics = format!("http://{address}{}", web.telemetry_path),
             "listening"
         );
-        serve::run(listener, options, shutdown()?).await
+        work(listener, told()?).await
     });
     // A thread that reads a dead disk must not keep the process.
     runtime.shutdown_background();
@@ -158,16 +185,18 @@ fn usual_source() -> anyhow::Result<SourceSpec> {
 }
 
 /// Done at SIGTERM or SIGINT.
-fn shutdown() -> anyhow::Result<impl Future<Output = ()>> {
+type Told = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn told() -> anyhow::Result<Told> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
+    Ok(Box::pin(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    })
+    }))
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

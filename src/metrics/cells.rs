@@ -11,7 +11,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::birth::{Births, Clock};
+use super::birth::Clock;
 use super::catalogue::{Family, Kind};
 use super::labels::escape;
 
@@ -109,22 +109,19 @@ impl SeriesStore {
         self.by_key.get(&key(family, ids)).copied()
     }
 
-    /// A new series; `held` where it was not there from the start.
+    /// A new series; `clock` where it was not there from the start. What the catalogue can enumerate
+    /// is not held: the contract shows it at 0 from the start as far as anybody would look at it.
     pub fn create(
         &mut self,
         family: Family,
         ids: Ids,
         values: &[&str],
         cells: &mut Cells,
-        held: Option<(&mut Births, &Clock)>,
+        clock: Option<&Clock>,
     ) -> u32 {
         let len = cells_of(family);
         let base = cells.block(len);
-        let mut born_ms = 0;
-        if let Some((births, clock)) = held {
-            births.born(base, u64::MAX >> (64 - len), clock);
-            born_ms = clock.now_ms;
-        }
+        let born_ms = clock.map_or(0, |clock| clock.now_ms);
         let series = Series {
             family,
             labels: render(family, values).into(),

@@ -227,7 +227,8 @@ impl Metrics {
         let mut relays = Table::new(relay_columns, config.relay_limit);
         let domain_columns = finish(rows::delivery_columns(Family::DomainDeliveries));
         let mut domains = Table::new(domain_columns, config.domain_limit);
-        let mut programs = Table::new(finish(rows::program_columns()), config.program_limit);
+        let mut programs =
+            Table::new(finish(rows::program_columns()), config.program_limit).unheld();
         if config.privacy != Privacy::Off {
             users.add_rest(labels::REST, &mut cells);
         }
@@ -762,10 +763,9 @@ impl Metrics {
         if let Some(cell) = self.series.find(family, ids) {
             return cell;
         }
-        let held = Some((&mut self.births, &self.clock));
         let values = values(&self.transports);
         self.series
-            .create(family, ids, &values, &mut self.cells, held)
+            .create(family, ids, &values, &mut self.cells, Some(&self.clock))
     }
 
     /// A source, by its flag as written.

@@ -275,6 +275,8 @@ pub(super) struct Table {
     watch: Watch,
     /// Counts births and ends of rows.
     changes: u32,
+    /// Newborn rows are shown at 0 first.
+    is_held: bool,
     /// No row that may be evicted was used before this.
     used_since_ms: i64,
 }
@@ -293,8 +295,16 @@ impl Table {
             rest: 0,
             watch: Watch::default(),
             changes: 0,
+            is_held: true,
             used_since_ms: i64::MIN,
         }
+    }
+
+    /// Newborn rows are shown at their values at once: of programs, whose lines are told of only to
+    /// say what fills the log.
+    pub fn unheld(mut self) -> Self {
+        self.is_held = false;
+        self
     }
 
     /// A row from the start, in which what has none of its own is counted. All such rows come
@@ -330,7 +340,9 @@ impl Table {
         if counted.present & (1 << column) == 0 {
             // A row from the start has its rare columns born like anybody's.
             counted.present |= 1 << column;
-            around.births.born(counted.base, 1 << column, around.clock);
+            if self.is_held {
+                around.births.born(counted.base, 1 << column, around.clock);
+            }
         }
         counted.used_ms = around.clock.log_ms;
         around.cells.add(counted.base + column, n);
@@ -458,7 +470,9 @@ impl Table {
         born.used_ms = around.clock.log_ms;
         born.born_ms = around.clock.now_ms;
         born.gauge = 0;
-        around.births.born(born.base, born.present, around.clock);
+        if self.is_held {
+            around.births.born(born.base, born.present, around.clock);
+        }
         self.used_since_ms = self.used_since_ms.min(born.used_ms);
         self.list(row);
         row

@@ -132,7 +132,10 @@ mod tests {
         assert_eq!(all("on our Block List (S3140)"), [1]);
         assert_eq!(all("blocked by zen.spamhaus.org"), [4, 3]);
         assert_eq!(all("RBL: listed; rbldns; xrbl"), [2]);
-        assert_eq!(all("<spam@x>: zen@spam.example <a spam b> antispam"), Vec::<u8>::new());
+        assert_eq!(
+            all("<spam@x>: zen@spam.example <a spam b> antispam"),
+            Vec::<u8>::new()
+        );
         assert_eq!(all("a < b spam"), [3]);
         assert_eq!(WORDS.first(b"x zen spam"), Some(4));
         assert_eq!(all("spa"), Vec::<u8>::new());
