@@ -13,10 +13,16 @@
 //!
 //! [`simulate`] writes logs and their truth for the demo, the tests and the benchmarks.
 
+pub mod cli;
+pub mod demo;
+pub mod engine;
 pub mod metrics;
 pub mod parse;
 pub mod record;
 pub mod report;
+pub mod serve;
+pub mod settings;
+pub mod showq;
 pub mod simulate;
 pub mod source;
 pub mod track;

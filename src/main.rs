@@ -1,1 +1,225 @@
-fn main() {}
+//! Starts what the arguments name, and turns what happens into an exit code.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use maillog_exporter::cli::{self, Cli, Command};
+use maillog_exporter::demo::{self, DemoOptions};
+use maillog_exporter::metrics::{CatalogueFormat, render_catalogue};
+use maillog_exporter::report::{self, ReportFormat, ReportOptions};
+use maillog_exporter::serve::{self, ServeOptions, USUAL_PATHS};
+use maillog_exporter::settings;
+use maillog_exporter::source::{From, SourceSpec};
+use maillog_exporter::web::{self, WebOptions};
+
+/// A limit that was asked for was exceeded.
+const EXIT_EXCEEDED: u8 = 3;
+
+fn main() -> ExitCode {
+    let cli = cli::parse();
+    start_log(&cli.log);
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve(flags) => run_serve(flags),
+        Command::Report(flags) => run_report(flags),
+        Command::Metrics(flags) => {
+            let format = match flags.format {
+                cli::MetricsFormat::Text => CatalogueFormat::Text,
+                cli::MetricsFormat::Json => CatalogueFormat::Json,
+                cli::MetricsFormat::Markdown => CatalogueFormat::Markdown,
+            };
+            io::Write::write_all(&mut io::stdout(), render_catalogue(format).as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Demo(flags) => run_demo(flags),
+    }
+}
+
+fn run_report(flags: cli::Report) -> anyhow::Result<ExitCode> {
+    let config = settings::engine_config(&flags.understand, None)?;
+    let options = ReportOptions {
+        files: flags.files,
+        format: match flags.format {
+            cli::ReportFormat::Text => ReportFormat::Text,
+            cli::ReportFormat::Json => ReportFormat::Json,
+            cli::ReportFormat::Prometheus => ReportFormat::Prometheus,
+        },
+        since_ms: flags
+            .since
+            .map(|since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX / 2)),
+        max_per_user: flags.max_per_user,
+        top: flags.top as usize,
+        progress: io::stderr().is_terminal(),
+        now_ms: serve::wall_clock()(),
+    };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let result = report::run(config, &options, &mut out)?;
+    for (file, error) in &result.unreadable {
+        eprintln!("error: cannot read {}: {error}", file.display());
+    }
+    for (account, recipients) in &result.exceeded {
+        eprintln!(
+            "exceeded: {} wrote to {recipients} recipients",
+            account.escape_debug()
+        );
+    }
+    Ok(if !result.unreadable.is_empty() {
+        ExitCode::FAILURE
+    } else if !result.exceeded.is_empty() {
+        ExitCode::from(EXIT_EXCEEDED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn run_serve(flags: cli::Serve) -> anyhow::Result<ExitCode> {
+    let sources = if flags.sources.source.is_empty() {
+        vec![usual_source()?]
+    } else {
+        let specs = flags.sources.source.iter();
+        specs
+            .map(|text| text.parse::<SourceSpec>().context("--source"))
+            .collect::<anyhow::Result<_>>()?
+    };
+    let options = ServeOptions {
+        sources,
+        from: match flags.sources.from {
+            cli::ReadFrom::Start => From::Start,
+            cli::ReadFrom::End => From::End,
+        },
+        engine: settings::engine_config(&flags.understand, Some(&flags.web))?,
+        web: web_options(&flags.web),
+        showq_paths: flags.queue.showq_paths(),
+        clock: serve::wall_clock(),
+    };
+    for source in &options.sources {
+        tracing::info!(source = source.as_str(), "following");
+    }
+    until_told(&flags.web, &flags.understand, |listener, told| {
+        serve::run(listener, options, told)
+    })
+}
+
+fn run_demo(flags: cli::Demo) -> anyhow::Result<ExitCode> {
+    let options = DemoOptions {
+        speed: flags.speed,
+        seed: flags.seed,
+        log: flags.log.clone(),
+        hijack_after: flags.hijack_after,
+        days: flags.days,
+        engine: settings::engine_config(&flags.understand, Some(&flags.web))?,
+        web: web_options(&flags.web),
+    };
+    until_told(&flags.web, &flags.understand, |listener, told| {
+        demo::run(listener, options, told)
+    })
+}
+
+fn web_options(flags: &cli::WebFlags) -> WebOptions {
+    WebOptions {
+        telemetry_path: flags.telemetry_path.clone(),
+        ..WebOptions::default()
+    }
+}
+
+/// Listens, and runs `work` until SIGTERM or SIGINT.
+fn until_told<W: Future<Output = anyhow::Result<()>>>(
+    web: &cli::WebFlags,
+    understand: &cli::UnderstandFlags,
+    work: impl FnOnce(tokio::net::TcpListener, Told) -> W,
+) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let result = runtime.block_on(async {
+        let listener = match web::bind(web.listen_address).await {
+            Ok(listener) => listener,
+            Err(error) => anyhow::bail!("{error}\n  why: {}\n  fix: {}", error.why(), error.fix()),
+        };
+        let address = listener.local_addr()?;
+        let shows_names = understand.privacy.users == cli::PrivacyUsers::Full;
+        if let Some(warning) = web::exposure_warning(address, shows_names, false) {
+            tracing::warn!("{warning}");
+        }
+        tracing::info!(
+            %address,
+            page = format!("http://{address}/"),
+            metrics = format!("http://{address}{}", web.telemetry_path),
+            "listening"
+        );
+        work(listener, told()?).await
+    });
+    // A thread that reads a dead disk must not keep the process.
+    runtime.shutdown_background();
+    result.map(|()| {
+        tracing::info!("stopped");
+        ExitCode::SUCCESS
+    })
+}
+
+/// The first of the usual places that is there.
+fn usual_source() -> anyhow::Result<SourceSpec> {
+    let found = USUAL_PATHS
+        .into_iter()
+        .find(|path| std::path::Path::new(path).exists());
+    let path = found.with_context(|| {
+        format!(
+            "no mail log found\n  why: tried {}\n  fix: --source=file:PATH names it",
+            USUAL_PATHS.join(", ")
+        )
+    })?;
+    Ok(path.parse()?)
+}
+
+/// Done at SIGTERM or SIGINT.
+type Told = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn told() -> anyhow::Result<Told> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(Box::pin(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }))
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn start_log(flags: &cli::LogFlags) {
+    let level = match flags.level {
+        cli::LogLevel::Error => tracing::Level::ERROR,
+        cli::LogLevel::Warn => tracing::Level::WARN,
+        cli::LogLevel::Info => tracing::Level::INFO,
+        cli::LogLevel::Debug => tracing::Level::DEBUG,
+        cli::LogLevel::Trace => tracing::Level::TRACE,
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal());
+    match flags.format {
+        cli::LogFormat::Logfmt => builder.init(),
+        cli::LogFormat::Json => builder.json().init(),
+    }
+}

@@ -1,0 +1,127 @@
+//! `name[address]:port`: how Postfix writes who stands at the other end.
+//!
+//! Postfix accepts only valid host names as names, so the first `[` ends it, and the address is
+//! its own. A text that has a space before the `[` is not of this shape.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::cursor::Cursor;
+use super::event::Client;
+
+/// Source: postfix smtpd/smtpd_peer.c; `:port` with `smtpd_client_port_logging`.
+#[inline]
+pub(crate) fn client<'a>(cursor: &mut Cursor<'a>) -> Option<Client<'a>> {
+    let at = memchr::memchr2(b'[', b' ', cursor.rest())?;
+    let name = cursor.take(at)?;
+    if !cursor.eat(b"[") {
+        return None;
+    }
+    let inside = cursor.until_byte(b']')?;
+    let mut client = Client {
+        name,
+        address: address(inside),
+        port: None,
+    };
+    if client.address.is_none() && memchr::memchr(b' ', inside).is_some() {
+        return None;
+    }
+    let mut after = *cursor;
+    if after.eat(b":")
+        && let Some(port) = after.number()
+    {
+        client.port = u16::try_from(port).ok();
+        *cursor = after;
+    }
+    Some(client)
+}
+
+/// An address as Postfix prints it; also with the `IPv6:` of RFC 5321, or a zone.
+#[inline]
+pub(crate) fn address(text: &[u8]) -> Option<IpAddr> {
+    let mut value: u32 = 0;
+    let mut octet: u32 = 0;
+    let mut digits = 0;
+    let mut dots = 0;
+    for &byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            octet = octet.wrapping_mul(10).wrapping_add(u32::from(digit));
+            digits += 1;
+        } else if byte == b'.' && matches!(digits, 1..=3) && octet <= 255 && dots < 3 {
+            value = value << 8 | octet;
+            octet = 0;
+            digits = 0;
+            dots += 1;
+        } else {
+            return address6(text);
+        }
+    }
+    if dots == 3 && matches!(digits, 1..=3) && octet <= 255 {
+        Some(IpAddr::V4(Ipv4Addr::from_bits(value << 8 | octet)))
+    } else {
+        address6(text)
+    }
+}
+
+fn address6(text: &[u8]) -> Option<IpAddr> {
+    let text = text.strip_prefix(b"IPv6:").unwrap_or(text);
+    let text = match memchr::memchr(b'%', text) {
+        Some(at) => text.get(..at)?,
+        None => text,
+    };
+    // The longest text of an IPv6 address; keeps hostile lengths away from the checks below.
+    if text.len() > 45 {
+        return None;
+    }
+    let address: Ipv6Addr = std::str::from_utf8(text).ok()?.parse().ok()?;
+    Some(address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<(Client<'_>, &[u8])> {
+        let mut cursor = Cursor::new(text.as_bytes());
+        let client = client(&mut cursor)?;
+        Some((client, cursor.rest()))
+    }
+
+    #[test]
+    fn shapes() {
+        let of = |text: &'static str, name: &str, address: &str, port: Option<u16>, rest: &str| {
+            let (client, left) = read(text).unwrap();
+            assert_eq!(client.name, name.as_bytes(), "{text}");
+            assert_eq!(client.address, address.parse().ok(), "{text}");
+            assert_eq!(client.port, port, "{text}");
+            assert_eq!(left, rest.as_bytes(), "{text}");
+        };
+        of(
+            "mail.example.com[192.0.2.1]",
+            "mail.example.com",
+            "192.0.2.1",
+            None,
+            "",
+        );
+        of(
+            "unknown[192.0.2.1]:4711: SASL",
+            "unknown",
+            "192.0.2.1",
+            Some(4711),
+            ": SASL",
+        );
+        of("unknown[unknown]", "unknown", "-", None, "");
+        of("h[2001:db8::1] ehlo=1", "h", "2001:db8::1", None, " ehlo=1");
+        of("h[::1]", "h", "::1", None, "");
+        of("h[fe80::1%eth0]", "h", "fe80::1", None, "");
+        of("h[IPv6:2001:db8::2]:25", "h", "2001:db8::2", Some(25), "");
+        of("h[::ffff:192.0.2.9]", "h", "192.0.2.9", None, "");
+        of("h[1.2.3.4]: 550", "h", "1.2.3.4", None, ": 550");
+        of("h[256.1.1.1]", "h", "-", None, "");
+        of("h[1.2.3]", "h", "-", None, "");
+        of("h[1.2.3.4]:99999", "h", "1.2.3.4", None, "");
+        assert!(read("some text [1.2.3.4]").is_none());
+        assert!(read("h[1.2.3.4").is_none());
+        assert!(read("h").is_none());
+    }
+}

@@ -1,0 +1,46 @@
+//! local(8): mailboxes, aliases, `|command`, `.forward` (whose new message `forwarded as` names).
+
+use super::{delivery, process, queue_id};
+use crate::parse::event::{Event, Kind};
+
+/// Its results are those of every agent: see `delivery`.
+pub(super) fn parse(message: &[u8]) -> Event<'_> {
+    match queue_id::split(message) {
+        Some((queue_id, rest)) => delivery::parse(Kind::Local, queue_id, rest),
+        None => process::parse(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::event::Status;
+
+    #[test]
+    fn lines() {
+        for (line, status) in [
+            (
+                "4C9E41A0B2: to=<bob@example.com>, relay=local, delay=0.1, delays=0.05/0/0/0.05, dsn=2.0.0, status=sent (delivered to mailbox)",
+                Status::Sent,
+            ),
+            (
+                "4C9E41A0B2: to=<bob@example.com>, relay=local, delay=0.1, delays=0.05/0/0/0.05, dsn=2.0.0, status=sent (delivered to command: /usr/bin/procmail)",
+                Status::Sent,
+            ),
+            (
+                "4C9E41A0B2: to=<no@example.com>, relay=local, delay=0.1, delays=0.05/0/0/0.05, dsn=5.1.1, status=bounced (unknown user: \"no\")",
+                Status::Bounced,
+            ),
+        ] {
+            match parse(line.as_bytes()) {
+                Event::Delivery(delivery) => assert_eq!(delivery.status, status, "{line}"),
+                event => panic!("{line}: {event:?}"),
+            }
+        }
+        assert!(matches!(
+            parse(b"warning: alias database loop for bob"),
+            Event::Other { .. }
+        ));
+        assert_eq!(parse(b"4C9E41A0B2: never heard of"), Event::Unparsed);
+    }
+}

@@ -1,0 +1,306 @@
+//! A message through all its queue ids: what is known of it, and what waits to be known.
+//!
+//! A message whose origin is not known yet keeps its facts in a [`Hold`] until it is: a mail from a
+//! content filter may be one that went there, and the line that says so may come later.
+
+use super::attempt::{Attempt, Place};
+use super::fact::{AccountId, DeliveryStatus, Origin, Outcome, RefusalClass};
+use super::networks::NetworkHash;
+use crate::parse::{FailureReason, Provider};
+
+pub const NONE: u32 = u32::MAX;
+/// What all holds together may keep: then the oldest is told without waiting longer.
+pub const HELD_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What became of a message's recipients so far, and of itself.
+pub mod fate {
+    pub const SENT: u8 = 1;
+    pub const FAILED: u8 = 1 << 1;
+    pub const EXPIRED: u8 = 1 << 2;
+    pub const DISCARDED: u8 = 1 << 3;
+    pub const DELETED: u8 = 1 << 4;
+}
+
+/// One mail, whatever number of queue ids it passes through.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The message that this one turned out to be a part of.
+    pub joined: u32,
+    /// `None` while it is not known.
+    pub origin: Option<Origin>,
+    pub account: Option<AccountId>,
+    /// The client's network, where it is an account's.
+    pub network: Option<NetworkHash>,
+    /// When it was accepted; 0 while it is not.
+    pub accepted_ms: i64,
+    pub last_removed_ms: i64,
+    /// Entries, and messages joined to it: while there are any, its place is taken.
+    pub references: u32,
+    /// Its queue ids that are not finished.
+    pub open: u32,
+    /// Queue ids that a filter named and that were not seen yet.
+    pub awaited: u32,
+    pub fate: u8,
+    /// Was told as accepted.
+    pub is_counted: bool,
+    /// Was told as queued.
+    pub is_queued: bool,
+    /// Was told as ended.
+    pub is_ended: bool,
+    /// An address probe: no message.
+    pub is_probe: bool,
+    pub hold: u32,
+}
+
+impl Message {
+    fn new() -> Self {
+        Message {
+            joined: NONE,
+            origin: None,
+            account: None,
+            network: None,
+            accepted_ms: 0,
+            last_removed_ms: 0,
+            references: 0,
+            open: 0,
+            awaited: 0,
+            fate: 0,
+            is_counted: false,
+            is_queued: false,
+            is_ended: false,
+            is_probe: false,
+            hold: NONE,
+        }
+    }
+
+    pub fn outcome(&self) -> Option<Outcome> {
+        let has = |bits: u8| self.fate & bits != 0;
+        if has(fate::DELETED) {
+            Some(Outcome::Deleted)
+        } else if has(fate::SENT) {
+            Some(if has(fate::FAILED | fate::EXPIRED) {
+                Outcome::Partial
+            } else {
+                Outcome::Sent
+            })
+        } else if has(fate::EXPIRED) {
+            Some(Outcome::Expired)
+        } else if has(fate::FAILED) {
+            Some(Outcome::Failed)
+        } else if has(fate::DISCARDED) {
+            Some(Outcome::Discarded)
+        } else {
+            None
+        }
+    }
+}
+
+/// All messages.
+#[derive(Debug, Default)]
+pub struct Messages {
+    places: Vec<Message>,
+    free: Vec<u32>,
+}
+
+impl Messages {
+    pub fn insert(&mut self) -> u32 {
+        match self.free.pop() {
+            Some(at) => {
+                self.places[at as usize] = Message::new();
+                at
+            }
+            None => {
+                self.places.push(Message::new());
+                self.places.len() as u32 - 1
+            }
+        }
+    }
+
+    /// The message that this one is, or is a part of.
+    pub fn root(&self, mut at: u32) -> u32 {
+        while self.places[at as usize].joined != NONE {
+            at = self.places[at as usize].joined;
+        }
+        at
+    }
+
+    pub fn get(&self, at: u32) -> &Message {
+        &self.places[at as usize]
+    }
+
+    pub fn get_mut(&mut self, at: u32) -> &mut Message {
+        &mut self.places[at as usize]
+    }
+
+    /// One reference less; the last frees the place, and the reference to what it was joined to.
+    pub fn release(&mut self, mut at: u32) -> Option<u32> {
+        loop {
+            let message = &mut self.places[at as usize];
+            message.references = message.references.saturating_sub(1);
+            if message.references > 0 {
+                return None;
+            }
+            self.free.push(at);
+            if message.joined == NONE {
+                return (message.hold != NONE).then_some(message.hold);
+            }
+            at = message.joined;
+        }
+    }
+}
+
+/// An attempt that outlives its line: texts are ranges of the hold's.
+#[derive(Debug, Clone, Copy)]
+struct HeldAttempt {
+    place: Place,
+    transport: (u32, u32),
+    status: DeliveryStatus,
+    dsn_class: u8,
+    goes_on: bool,
+    relay: Option<(u32, u32)>,
+    domain: (u32, u32),
+    delay_ms: u64,
+    before_qmgr_ms: Option<u64>,
+    stages_ms: Option<[u64; 3]>,
+    failure: Option<FailureReason>,
+    blocklisted_by: Option<Provider>,
+    recipient: u64,
+    written_to: u64,
+    refusal: Option<RefusalClass>,
+    is_copy: bool,
+}
+
+/// Facts that wait for a message's origin.
+#[derive(Debug, Default)]
+pub struct Hold {
+    attempts: Vec<HeldAttempt>,
+    text: Vec<u8>,
+    /// Of qmgr's first line.
+    pub queued: Option<(u64, u32)>,
+    /// Was accepted without qmgr: held, discarded.
+    pub accepted: bool,
+    /// The filter's address, which may be a trusted client's.
+    pub client: Option<std::net::IpAddr>,
+    /// The sender is empty.
+    pub is_notice: bool,
+    /// The sender is `double-bounce@`: notices to the postmaster, and probes.
+    pub is_double_bounce: bool,
+}
+
+impl Hold {
+    pub fn bytes(&self) -> usize {
+        self.attempts.len() * size_of::<HeldAttempt>() + self.text.len()
+    }
+
+    /// Nothing waits to be told.
+    pub fn is_empty(&self) -> bool {
+        self.attempts.is_empty() && self.queued.is_none() && !self.accepted
+    }
+
+    fn keep(&mut self, text: &[u8]) -> (u32, u32) {
+        let from = self.text.len() as u32;
+        self.text.extend_from_slice(text);
+        (from, self.text.len() as u32)
+    }
+
+    pub fn push(&mut self, attempt: &Attempt<'_>) {
+        let held = HeldAttempt {
+            place: attempt.place,
+            transport: self.keep(attempt.transport),
+            status: attempt.status,
+            dsn_class: attempt.dsn_class,
+            goes_on: attempt.goes_on,
+            relay: attempt.relay.map(|relay| self.keep(relay)),
+            domain: self.keep(attempt.domain),
+            delay_ms: attempt.delay_ms,
+            before_qmgr_ms: attempt.before_qmgr_ms,
+            stages_ms: attempt.stages_ms,
+            failure: attempt.failure,
+            blocklisted_by: attempt.blocklisted_by,
+            recipient: attempt.recipient,
+            written_to: attempt.written_to,
+            refusal: attempt.refusal,
+            is_copy: attempt.is_copy,
+        };
+        self.attempts.push(held);
+    }
+
+    pub fn attempts(&self) -> impl Iterator<Item = Attempt<'_>> {
+        let text = |(from, to): (u32, u32)| &self.text[from as usize..to as usize];
+        self.attempts.iter().map(move |held| Attempt {
+            place: held.place,
+            transport: text(held.transport),
+            status: held.status,
+            dsn_class: held.dsn_class,
+            goes_on: held.goes_on,
+            relay: held.relay.map(text),
+            domain: text(held.domain),
+            delay_ms: held.delay_ms,
+            before_qmgr_ms: held.before_qmgr_ms,
+            stages_ms: held.stages_ms,
+            failure: held.failure,
+            blocklisted_by: held.blocklisted_by,
+            recipient: held.recipient,
+            written_to: held.written_to,
+            refusal: held.refusal,
+            is_copy: held.is_copy,
+        })
+    }
+}
+
+/// All holds; given back ones keep their memory for the next.
+#[derive(Debug, Default)]
+pub struct Holds {
+    places: Vec<Hold>,
+    free: Vec<u32>,
+    pub bytes: usize,
+}
+
+impl Holds {
+    pub fn in_use(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    pub fn take(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.places.push(Hold::default());
+            self.places.len() as u32 - 1
+        })
+    }
+
+    pub fn get_mut(&mut self, at: u32) -> &mut Hold {
+        &mut self.places[at as usize]
+    }
+
+    pub fn push(&mut self, at: u32, attempt: &Attempt<'_>) {
+        let hold = &mut self.places[at as usize];
+        let before = hold.bytes();
+        hold.push(attempt);
+        self.bytes += hold.bytes() - before;
+    }
+
+    /// Takes the hold out, to be read and given back.
+    pub fn lift(&mut self, at: u32) -> Hold {
+        let hold = std::mem::take(&mut self.places[at as usize]);
+        self.bytes -= hold.bytes();
+        hold
+    }
+
+    pub fn give_back(&mut self, at: u32, mut hold: Hold) {
+        /// A hold that grew larger gives its memory back.
+        const KEPT_BYTES_MAX: usize = 4_096;
+        if hold.bytes() > KEPT_BYTES_MAX {
+            hold = Hold::default();
+        } else {
+            hold.attempts.clear();
+            hold.text.clear();
+            hold = Hold {
+                attempts: hold.attempts,
+                text: hold.text,
+                ..Hold::default()
+            };
+        }
+        self.places[at as usize] = hold;
+        self.free.push(at);
+    }
+}

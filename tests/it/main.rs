@@ -1,0 +1,15 @@
+//! All fast tests, one binary.
+
+mod cli;
+mod metrics;
+mod parse;
+mod record;
+mod showq;
+mod simulate;
+mod source_allocations;
+mod source_blocks;
+mod source_fixture;
+mod source_model;
+mod source_rotation;
+mod source_running;
+mod web;
