@@ -48,7 +48,7 @@ def number(value, unit, decimals=None):
         return f"{value:.3g} B"
     if decimals == 0:
         return f"{value:,.0f}"
-    return f"{value / 1000:.3g} K" if abs(value) >= 10000 else f"{value:.3g}"
+    return f"{value / 1000:.3g} K" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def round_top(value, unit):
@@ -183,7 +183,7 @@ class Preview:
                 if panel.stacked and not dashed:
                     under = " ".join(f"{x(stamp):.1f},{y(base[stamp]):.1f}" for stamp, _ in reversed(piece))
                     out += f'<polygon points="{line} {under}" fill="{color}" fill-opacity="0.6"/>'
-                out += f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="1.5" {"stroke-dasharray=8,8" if dashed else ""}/>'
+                out += f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="1.5" {'stroke-dasharray="8,8"' if dashed else ""}/>'
         for place, (legend, _, dashed, _) in enumerate(drawn):
             named = COLORS.get(panel.colors.get(legend, ""), panel.colors.get(legend, ""))
             color = COLORS["red"] if dashed else named or PALETTE[place % len(PALETTE)]
