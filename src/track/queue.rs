@@ -321,7 +321,7 @@ fn fitness(entry: &Entry, speaker: Speaker, about: About) -> Option<i64> {
     let is_near = (speaker.time_ms - entry.first_ms).abs() <= DISORDER_MS;
     let rank = match about {
         About::Acceptance => {
-            if accepted || entry.has(flag::CHILD) || !is_near || (removed && !is_near) {
+            if accepted || entry.has(flag::CHILD) || !is_near {
                 return None;
             }
             1
