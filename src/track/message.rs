@@ -191,7 +191,7 @@ struct HeldAttempt {
     failure: Option<FailureReason>,
     blocklisted_by: Option<Provider>,
     recipient: u64,
-    written_to: u64,
+    written_to: Option<u64>,
     refusal: Option<RefusalClass>,
     is_copy: bool,
 }
@@ -205,6 +205,8 @@ pub struct Hold {
     pub queued: Option<(u64, u32)>,
     /// Was accepted without qmgr: held, discarded.
     pub accepted: bool,
+    /// The queue id, as its key, that the filter's client says went before.
+    pub orig: Option<u64>,
     /// The filter's address, which may be a trusted client's.
     pub client: Option<std::net::IpAddr>,
     /// The sender is empty.
