@@ -1,5 +1,11 @@
 //! All fast tests, one binary.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test may use the clock, and fail where it stands"
+)]
+
 mod cli;
 mod metrics;
 mod parse;
@@ -12,4 +18,5 @@ mod source_fixture;
 mod source_model;
 mod source_rotation;
 mod source_running;
+mod tidy;
 mod web;
