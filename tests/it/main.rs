@@ -1,5 +1,6 @@
 //! All fast tests, one binary.
 
+mod cases;
 mod cli;
 mod metrics;
 mod parse;
