@@ -18,7 +18,7 @@
 //! `open: REASON`: known to fail, and told when it does not any more.
 //!
 //! Each case is read whole, byte by byte, in random pieces, live, and in other orders: all must
-//! agree. `CASE=room/name` and `SEED=n` run one of them.
+//! agree. `CASE=room/name` and `SEED=n` run one of them, `SEEDS=n` more orders.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -226,6 +226,9 @@ impl Case {
         if self.any_order {
             for &seed in seeds {
                 let text = permuted(&lines, seed).concat();
+                if seeds.len() == 1 {
+                    eprintln!("{}", String::from_utf8_lossy(&text));
+                }
                 let mut engine = Engine::new(self.config());
                 let input = engine.input(now_ms);
                 engine.feed(input, &text, now_ms);
@@ -457,7 +460,10 @@ fn cases() {
     let wanted = std::env::var("CASE").ok();
     let seeds: Vec<u64> = match std::env::var("SEED") {
         Ok(seed) => vec![seed.parse().expect("SEED is a number")],
-        Err(_) => (1..=SEEDS).collect(),
+        Err(_) => {
+            let seeds = std::env::var("SEEDS").ok();
+            (1..=seeds.map_or(SEEDS, |n| n.parse().expect("SEEDS is a number"))).collect()
+        }
     };
     let mut report = String::new();
     let mut ran = 0;
