@@ -26,7 +26,7 @@ pub struct TrackConfig {
 }
 
 /// Messages followed at a time, if not told otherwise.
-pub const MESSAGES_MAX: usize = 150_000;
+pub const MESSAGES_MAX: usize = 400_000;
 
 impl Default for TrackConfig {
     fn default() -> Self {

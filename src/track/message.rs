@@ -5,12 +5,13 @@
 
 use super::attempt::{Attempt, Place};
 use super::fact::{AccountId, DeliveryStatus, Origin, Outcome, RefusalClass};
-use super::networks::NetworkHash;
 use crate::parse::{FailureReason, Provider};
 
 pub const NONE: u32 = u32::MAX;
 /// What all holds together may keep: then the oldest is told without waiting longer.
 pub const HELD_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// So many messages may wait at a time.
+pub const HOLDS_MAX: usize = 30_000;
 
 /// What became of a message's recipients so far, and of itself.
 pub mod fate {
@@ -21,56 +22,81 @@ pub mod fate {
     pub const DELETED: u8 = 1 << 4;
 }
 
-/// One mail, whatever number of queue ids it passes through.
+/// What is known, or was told, of a message.
+pub mod state {
+    /// Was told as accepted.
+    pub const COUNTED: u8 = 1;
+    /// Was told as queued.
+    pub const QUEUED: u8 = 1 << 1;
+    /// Was told as ended.
+    pub const ENDED: u8 = 1 << 2;
+    /// An address probe: no message.
+    pub const PROBE: u8 = 1 << 3;
+    /// From a network that is new to its account.
+    pub const NEW_NETWORK: u8 = 1 << 4;
+}
+
+/// One mail, whatever number of queue ids it passes through. There may be hundreds of thousands.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// The message that this one turned out to be a part of.
     pub joined: u32,
-    /// `None` while it is not known.
-    pub origin: Option<Origin>,
-    pub account: Option<AccountId>,
-    /// The client's network, where it is an account's.
-    pub network: Option<NetworkHash>,
+    pub hold: u32,
+    account: AccountId,
     /// When it was accepted; 0 while it is not.
     pub accepted_ms: i64,
     pub last_removed_ms: i64,
     /// Entries, and messages joined to it: while there are any, its place is taken.
     pub references: u32,
     /// Its queue ids that are not finished.
-    pub open: u32,
+    pub open: u16,
     /// Queue ids that a filter named and that were not seen yet.
-    pub awaited: u32,
+    pub awaited: u16,
     pub fate: u8,
-    /// Was told as accepted.
-    pub is_counted: bool,
-    /// Was told as queued.
-    pub is_queued: bool,
-    /// Was told as ended.
-    pub is_ended: bool,
-    /// An address probe: no message.
-    pub is_probe: bool,
-    pub hold: u32,
+    pub state: u8,
+    /// `None` while it is not known.
+    pub origin: Option<Origin>,
 }
+
+const NO_ACCOUNT: AccountId = AccountId {
+    slot: NONE,
+    generation: 0,
+};
 
 impl Message {
     fn new() -> Self {
         Message {
             joined: NONE,
-            origin: None,
-            account: None,
-            network: None,
+            hold: NONE,
+            account: NO_ACCOUNT,
             accepted_ms: 0,
             last_removed_ms: 0,
             references: 0,
             open: 0,
             awaited: 0,
             fate: 0,
-            is_counted: false,
-            is_queued: false,
-            is_ended: false,
-            is_probe: false,
-            hold: NONE,
+            state: 0,
+            origin: None,
         }
+    }
+
+    pub fn account(&self) -> Option<AccountId> {
+        (self.account != NO_ACCOUNT).then_some(self.account)
+    }
+
+    pub fn set_account(&mut self, account: Option<AccountId>) {
+        self.account = account.unwrap_or(NO_ACCOUNT);
+    }
+
+    pub fn is(&self, state: u8) -> bool {
+        self.state & state != 0
+    }
+
+    /// Sets a state; true where it was not set before.
+    pub fn set(&mut self, state: u8) -> bool {
+        let is_first = self.state & state == 0;
+        self.state |= state;
+        is_first
     }
 
     pub fn outcome(&self) -> Option<Outcome> {

@@ -11,10 +11,10 @@ use hashbrown::HashTable;
 use super::recipient_list::Chain;
 
 /// Lines of one message are this far out of order at most, between sources.
-pub const DISORDER_MS: i64 = 120_000;
-/// A longer queue id is no queue id: Postfix's are under 20.
-const QUEUE_ID_BYTES_MAX: usize = 22;
-
+pub const DISORDER_MS: i64 = DISORDER_S as i64 * 1_000;
+pub const DISORDER_S: u32 = 120;
+/// In a place that is free.
+const NO_MESSAGE: u32 = u32::MAX;
 /// Flags of an [`Entry`].
 pub mod flag {
     /// `client=` or `uid=` was seen.
@@ -47,49 +47,26 @@ pub struct EntryRef {
     pub generation: u32,
 }
 
-/// A queue id as far as it fits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QueueId {
-    len: u8,
-    bytes: [u8; QUEUE_ID_BYTES_MAX],
-}
-
-impl QueueId {
-    pub fn new(text: &[u8]) -> Option<Self> {
-        let mut bytes = [0; QUEUE_ID_BYTES_MAX];
-        bytes.get_mut(..text.len())?.copy_from_slice(text);
-        Some(QueueId {
-            len: text.len() as u8,
-            bytes,
-        })
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
-    }
-}
-
-/// One queue id of one message.
+/// One queue id of one message. There may be hundreds of thousands: times are in whole seconds, and
+/// the id itself is not kept, but a keyed hash of it and its host.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
-    hash: u64,
-    host: u64,
-    queue_id: QueueId,
+    key: u64,
     generation: u32,
-    pub instance: u16,
-    pub flags: u16,
     pub message: u32,
     /// The first line's stamp.
-    pub first_ms: i64,
-    pub last_ms: i64,
+    pub first_s: u32,
+    pub last_s: u32,
     /// The stamp of `client=`.
-    pub accepted_ms: i64,
-    pub removed_ms: i64,
+    pub accepted_s: u32,
+    pub removed_s: u32,
     /// nrcpt at the first `queue active`.
     pub recipients: u32,
     /// Recipients that are finished.
     pub finished: u32,
     pub deferred: Chain,
+    pub flags: u16,
+    pub instance: u8,
 }
 
 impl Entry {
@@ -123,19 +100,20 @@ pub enum About {
     Removal,
     /// A filter said that it re-injected at some time within these bounds.
     Reinjection {
-        from_ms: i64,
-        to_ms: i64,
+        from_s: u32,
+        to_s: u32,
     },
 }
 
 /// Who says it.
 #[derive(Debug, Clone, Copy)]
 pub struct Speaker {
-    pub host: u64,
-    pub instance: u16,
+    /// Of host and queue id.
+    pub key: u64,
+    pub instance: u8,
     /// cleanup, qmgr, pickup: their tag bears the queue's own instance.
     pub is_sure: bool,
-    pub time_ms: i64,
+    pub time_s: u32,
 }
 
 /// All queue ids that are followed.
@@ -144,8 +122,8 @@ pub struct Queue {
     table: HashTable<u32>,
     entries: Vec<Entry>,
     free: Vec<u32>,
-    /// Each once, with when it was last touched as far as this queue knows.
-    idle: VecDeque<(EntryRef, i64)>,
+    /// Each place once, with when its entry was last touched as far as this queue knows.
+    idle: VecDeque<(u32, u32)>,
     max: usize,
 }
 
@@ -187,17 +165,11 @@ impl Queue {
     }
 
     /// The entry that a line is about.
-    pub fn locate(
-        &self,
-        hash: u64,
-        queue_id: &QueueId,
-        speaker: Speaker,
-        about: About,
-    ) -> Option<EntryRef> {
-        let mut best: Option<(i64, u32)> = None;
-        for &slot in self.table.iter_hash(hash) {
+    pub fn locate(&self, speaker: Speaker, about: About) -> Option<EntryRef> {
+        let mut best: Option<(u64, u32)> = None;
+        for &slot in self.table.iter_hash(speaker.key) {
             let entry = &self.entries[slot as usize];
-            if entry.hash != hash || entry.host != speaker.host || entry.queue_id != *queue_id {
+            if entry.key != speaker.key {
                 continue;
             }
             if let Some(score) = fitness(entry, speaker, about)
@@ -211,48 +183,38 @@ impl Queue {
 
     /// An entry of the same queue that cannot be there any more when its queue id is given to a new
     /// message, and whose removal is not just late.
-    pub fn outlived(&self, hash: u64, queue_id: &QueueId, speaker: Speaker) -> Option<EntryRef> {
+    pub fn outlived(&self, speaker: Speaker) -> Option<EntryRef> {
         self.table
-            .iter_hash(hash)
+            .iter_hash(speaker.key)
             .copied()
             .find(|&slot| {
                 let entry = &self.entries[slot as usize];
-                entry.hash == hash
-                    && entry.host == speaker.host
-                    && entry.queue_id == *queue_id
+                entry.key == speaker.key
                     && entry.instance == speaker.instance
                     && !entry.has(flag::REMOVED)
-                    && speaker.time_ms - entry.last_ms > DISORDER_MS
+                    && speaker.time_s.saturating_sub(entry.last_s) > DISORDER_S
             })
             .map(|slot| self.reference(slot))
     }
 
-    pub fn insert(
-        &mut self,
-        hash: u64,
-        queue_id: QueueId,
-        speaker: Speaker,
-        message: u32,
-    ) -> EntryRef {
+    pub fn insert(&mut self, speaker: Speaker, message: u32) -> EntryRef {
         let mut entry = Entry {
-            hash,
-            host: speaker.host,
-            queue_id,
+            key: speaker.key,
             generation: 0,
-            instance: speaker.instance,
+            message,
+            first_s: speaker.time_s,
+            last_s: speaker.time_s,
+            accepted_s: 0,
+            removed_s: 0,
+            recipients: 0,
+            finished: 0,
+            deferred: Chain::default(),
             flags: if speaker.is_sure {
                 flag::INSTANCE_SURE
             } else {
                 0
             },
-            message,
-            first_ms: speaker.time_ms,
-            last_ms: speaker.time_ms,
-            accepted_ms: 0,
-            removed_ms: 0,
-            recipients: 0,
-            finished: 0,
-            deferred: Chain::default(),
+            instance: speaker.instance,
         };
         let slot = if let Some(slot) = self.free.pop() {
             entry.generation = self.entries[slot as usize].generation;
@@ -264,41 +226,55 @@ impl Queue {
         };
         let entries = &self.entries;
         self.table
-            .insert_unique(hash, slot, |&s| entries[s as usize].hash);
-        let reference = self.reference(slot);
-        self.idle.push_back((reference, speaker.time_ms));
-        if self.idle.len() > 2 * self.max {
-            let entries = &self.entries;
-            self.idle
-                .retain(|(e, _)| entries[e.slot as usize].generation == e.generation);
+            .insert_unique(speaker.key, slot, |&s| entries[s as usize].key);
+        self.idle.push_back((slot, speaker.time_s));
+        if self.idle.len() > self.max + self.max / 4 {
+            self.forget_stale();
         }
-        reference
+        self.reference(slot)
+    }
+
+    /// Drops what the queue of the idle knows of entries that are no more.
+    fn forget_stale(&mut self) {
+        let entries = &self.entries;
+        let mut seen = vec![false; entries.len()];
+        self.idle.retain(|&(slot, noted_s)| {
+            let entry = &entries[slot as usize];
+            let is_there = entry.message != NO_MESSAGE && entry.first_s <= noted_s;
+            is_there && !std::mem::replace(&mut seen[slot as usize], true)
+        });
     }
 
     /// The entry's place becomes free; its chain must have been cleared.
     pub fn remove(&mut self, entry: EntryRef) {
-        let Some(hash) = self.get(entry).map(|e| e.hash) else {
+        let Some(key) = self.get(entry).map(|e| e.key) else {
             return;
         };
-        if let Ok(found) = self.table.find_entry(hash, |&slot| slot == entry.slot) {
+        if let Ok(found) = self.table.find_entry(key, |&slot| slot == entry.slot) {
             found.remove();
         }
-        let generation = &mut self.entries[entry.slot as usize].generation;
-        *generation = generation.wrapping_add(1);
+        let place = &mut self.entries[entry.slot as usize];
+        place.generation = place.generation.wrapping_add(1);
+        place.message = NO_MESSAGE;
         self.free.push(entry.slot);
     }
 
     /// The entry that was idle longest; one touched since it was queued goes to the back.
     pub fn longest_idle(&mut self) -> Option<EntryRef> {
+        let mut last = None;
         for _ in 0..self.idle.len() {
-            let (reference, noted_ms) = self.idle.pop_front()?;
-            match self.get(reference).map(|e| e.last_ms) {
-                Some(last_ms) if last_ms > noted_ms => self.idle.push_back((reference, last_ms)),
-                Some(_) => return Some(reference),
-                None => {}
+            let (slot, noted_s) = self.idle.pop_front()?;
+            let entry = &self.entries[slot as usize];
+            if entry.message == NO_MESSAGE || entry.first_s > noted_s {
+                continue;
             }
+            last = Some(slot);
+            if entry.last_s <= noted_s {
+                break;
+            }
+            self.idle.push_back((slot, entry.last_s));
         }
-        self.idle.pop_front().map(|(reference, _)| reference)
+        last.map(|slot| self.reference(slot))
     }
 
     fn reference(&self, slot: u32) -> EntryRef {
@@ -310,7 +286,7 @@ impl Queue {
 }
 
 /// How well an entry fits what a line is about; `None` where it cannot be.
-fn fitness(entry: &Entry, speaker: Speaker, about: About) -> Option<i64> {
+fn fitness(entry: &Entry, speaker: Speaker, about: About) -> Option<u64> {
     let same_instance = entry.instance == speaker.instance;
     if !same_instance && speaker.is_sure && entry.has(flag::INSTANCE_SURE) {
         return None;
@@ -318,7 +294,7 @@ fn fitness(entry: &Entry, speaker: Speaker, about: About) -> Option<i64> {
     let accepted = entry.has(flag::ACCEPTED);
     let active = entry.has(flag::ACTIVE);
     let removed = entry.has(flag::REMOVED);
-    let is_near = (speaker.time_ms - entry.first_ms).abs() <= DISORDER_MS;
+    let is_near = speaker.time_s.abs_diff(entry.first_s) <= DISORDER_S;
     let rank = match about {
         About::Acceptance => {
             if accepted || entry.has(flag::CHILD) || !is_near || (removed && !is_near) {
@@ -330,28 +306,28 @@ fn fitness(entry: &Entry, speaker: Speaker, about: About) -> Option<i64> {
             if removed && (entry.has(flag::CLEANUP) || !is_near) {
                 return None;
             }
-            2 * i64::from(!removed) + i64::from(!entry.has(flag::CLEANUP))
+            2 * u64::from(!removed) + u64::from(!entry.has(flag::CLEANUP))
         }
         About::Activation => {
             if removed && (active || !is_near) {
                 return None;
             }
-            2 * i64::from(!removed) + i64::from(active)
+            2 * u64::from(!removed) + u64::from(active)
         }
         About::Delivery => {
-            if removed && speaker.time_ms - entry.removed_ms > DISORDER_MS {
+            if removed && speaker.time_s.saturating_sub(entry.removed_s) > DISORDER_S {
                 return None;
             }
-            4 * i64::from(active) + 2 * i64::from(!removed) + i64::from(accepted)
+            4 * u64::from(active) + 2 * u64::from(!removed) + u64::from(accepted)
         }
         About::Removal => {
             if removed {
                 return None;
             }
-            2 * i64::from(active) + i64::from(!active && is_near)
+            2 * u64::from(active) + u64::from(!active && is_near)
         }
-        About::Reinjection { from_ms, to_ms } => {
-            let is_in_time = (from_ms..=to_ms).contains(&entry.accepted_ms);
+        About::Reinjection { from_s, to_s } => {
+            let is_in_time = (from_s..=to_s).contains(&entry.accepted_s);
             let fits = if accepted {
                 entry.has(flag::FROM_FILTER) && is_in_time
             } else {
@@ -360,17 +336,11 @@ fn fitness(entry: &Entry, speaker: Speaker, about: About) -> Option<i64> {
             if !fits {
                 return None;
             }
-            i64::from(accepted)
+            u64::from(accepted)
         }
     };
     // One that was only spoken of comes last, one of the same instance first; among equals the newer.
     let was_seen = !entry.has(flag::EXPECTED);
-    let rank = i64::from(was_seen) * 32 + i64::from(same_instance) * 16 + rank;
-    Some(rank << 44 | (entry.first_ms & ((1 << 44) - 1)))
-}
-
-impl std::fmt::Display for QueueId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", bstr::BStr::new(self.as_bytes()))
-    }
+    let rank = u64::from(was_seen) * 32 + u64::from(same_instance) * 16 + rank;
+    Some(rank << 32 | u64::from(entry.first_s))
 }

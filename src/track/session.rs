@@ -5,7 +5,6 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::fact::{AccountId, Origin};
-use super::networks::NetworkHash;
 
 /// Sessions remembered: far more than a host runs processes.
 const SESSIONS_MAX: usize = 16_384;
@@ -17,7 +16,8 @@ const IDLE_MS: i64 = 3_600_000;
 pub struct Submitter {
     pub origin: Origin,
     pub account: Option<AccountId>,
-    pub network: Option<NetworkHash>,
+    /// From a network that is new to the account.
+    pub is_new_network: bool,
 }
 
 /// A session in which something happened that later lines refer to.

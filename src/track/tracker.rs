@@ -15,9 +15,9 @@ use super::account::{Accounts, Guessed};
 use super::attempt::{self, Attempt, Place};
 use super::config::{TrackConfig, contains};
 use super::fact::{Account, AccountId, AuthResult, Delivered, DeliveryStatus, Fact, Origin};
-use super::message::{HELD_BYTES_MAX, Holds, Messages, NONE, fate};
+use super::message::{HELD_BYTES_MAX, HOLDS_MAX, Holds, Messages, NONE, fate, state};
 use super::networks::{DistinctNetworks, Guessers, NetworkHash, NetworkHasher};
-use super::queue::{About, DISORDER_MS, Entry, EntryRef, Queue, QueueId, Speaker, flag};
+use super::queue::{About, DISORDER_MS, DISORDER_S, Entry, EntryRef, Queue, Speaker, flag};
 use super::recipient_list::{Deferred, Names, Pool};
 use super::session::{Sessions, Submitter};
 use crate::parse::{
@@ -44,11 +44,7 @@ pub struct Line<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Expected {
     /// It is a part of this message, if its client is a filter's and it was accepted in this time.
-    Hop {
-        parent: u32,
-        from_ms: i64,
-        to_ms: i64,
-    },
+    Hop { parent: u32, from_s: u32, to_s: u32 },
     /// It is a part of this message: our own local(8) says so.
     Part { parent: u32 },
     /// This is who stands before the before-queue filter.
@@ -60,7 +56,9 @@ const DAY_MS: i64 = 86_400_000;
 const UNFINISHED_MS: i64 = 3_600_000;
 /// Stamps are of whole seconds, and delays are rounded to two digits.
 const HOP_SLACK_MS: i64 = 2_000;
-const INSTANCES_MAX: usize = 256;
+const INSTANCES_MAX: usize = 255;
+/// A longer text is no queue id: Postfix's have less than 20 characters.
+const QUEUE_ID_BYTES_MAX: usize = 32;
 /// What is estimated is the same on every run.
 const SKETCH_KEY: u64 = 0x6d61_696c_6c6f_6765;
 
@@ -209,7 +207,8 @@ impl Tracker {
     pub fn advance(&mut self, now_ms: i64, sink: Sink<'_>) {
         self.clock_ms = self.clock_ms.max(now_ms);
         while let Some(&(due_ms, entry)) = self.deadlines.front() {
-            if due_ms > self.clock_ms && self.holds.bytes <= HELD_BYTES_MAX {
+            let is_full = self.holds.bytes > HELD_BYTES_MAX || self.holds.in_use() > HOLDS_MAX;
+            if due_ms > self.clock_ms && !is_full {
                 break;
             }
             self.deadlines.pop_front();
@@ -355,19 +354,19 @@ impl Tracker {
         });
     }
 
-    /// A login that succeeded: its account, and the network where that is a client's own.
+    /// A login that succeeded: its account, and whether it came from a network that is new to it.
     fn login(
         &mut self,
         login: &[u8],
         address: Option<IpAddr>,
         time_ms: i64,
         sink: Sink<'_>,
-    ) -> (AccountId, Option<NetworkHash>) {
+    ) -> (AccountId, bool) {
         let now_s = seconds(time_ms);
         let (id, is_new) = self.accounts.login(login, now_s);
         self.account_seen(id, is_new, sink);
         let Some(network) = self.client_network(address) else {
-            return (id, None);
+            return (id, false);
         };
         let first_day = self.is_first_day(time_ms);
         let is_new_network = self
@@ -383,7 +382,10 @@ impl Tracker {
                 sink(Fact::SuspiciousLogin(account));
             }
         }
-        (id, Some(network))
+        let is_new = self
+            .accounts
+            .with(id, |state| state.networks.is_new(network, now_s));
+        (id, is_new == Some(true))
     }
 
     fn account_seen(&mut self, id: AccountId, is_new: bool, sink: Sink<'_>) {
@@ -409,11 +411,11 @@ impl Tracker {
         let is_filter = address.is_some_and(|a| contains(&self.config.filter_networks, a));
         let mut submitter = None;
         if let Some(login) = accepted.user.filter(|user| !user.is_empty()) {
-            let (account, network) = self.login(login, address, line.time_ms, sink);
+            let (account, is_new_network) = self.login(login, address, line.time_ms, sink);
             submitter = Some(Submitter {
                 origin: Origin::Authenticated,
                 account: Some(account),
-                network,
+                is_new_network,
             });
             let is_first = self
                 .session(line)
@@ -431,12 +433,12 @@ impl Tracker {
         } else if !is_filter {
             submitter = Some(match address {
                 Some(address) if contains(&self.config.trusted_networks, address) => {
-                    self.trusted(address, line.time_ms, sink)
+                    self.trusted(address, seconds(line.time_ms), sink)
                 }
                 _ => Submitter {
                     origin: Origin::Unauthenticated,
                     account: None,
-                    network: None,
+                    is_new_network: false,
                 },
             });
         }
@@ -444,7 +446,7 @@ impl Tracker {
             // A before-queue filter stands between: its re-injection gets this session's client.
             let submitter = match (submitter, address) {
                 (Some(submitter), _) => submitter,
-                (None, Some(address)) => self.trusted(address, line.time_ms, sink),
+                (None, Some(address)) => self.trusted(address, seconds(line.time_ms), sink),
                 (None, None) => return,
             };
             if let Some(session) = self.session(line) {
@@ -463,7 +465,7 @@ impl Tracker {
         };
         if let Some(e) = self.queue.get_mut(entry) {
             e.set(flag::ACCEPTED);
-            e.accepted_ms = line.time_ms;
+            e.accepted_s = seconds(line.time_ms);
             if is_filter {
                 e.set(flag::FROM_FILTER);
             }
@@ -499,13 +501,13 @@ impl Tracker {
         self.meet_expectation(entry, sink);
     }
 
-    fn trusted(&mut self, address: IpAddr, time_ms: i64, sink: Sink<'_>) -> Submitter {
-        let (account, is_new) = self.accounts.address(address, seconds(time_ms));
+    fn trusted(&mut self, address: IpAddr, now_s: u32, sink: Sink<'_>) -> Submitter {
+        let (account, is_new) = self.accounts.address(address, now_s);
         self.account_seen(account, is_new, sink);
         Submitter {
             origin: Origin::Trusted,
             account: Some(account),
-            network: None,
+            is_new_network: false,
         }
     }
 
@@ -515,7 +517,7 @@ impl Tracker {
         };
         if let Some(e) = self.queue.get_mut(entry) {
             e.set(flag::ACCEPTED);
-            e.accepted_ms = line.time_ms;
+            e.accepted_s = seconds(line.time_ms);
         }
         if let Some(orig) = picked_up.orig_queue_id {
             // `postsuper -r`: the same message under another queue id.
@@ -527,7 +529,7 @@ impl Tracker {
             {
                 self.join(entry, parent, sink);
                 if let Some(e) = self.queue.get_mut(before) {
-                    e.removed_ms = line.time_ms;
+                    e.removed_s = seconds(line.time_ms);
                     e.set(flag::REMOVED);
                 }
                 self.close(before, true, sink);
@@ -537,7 +539,7 @@ impl Tracker {
                 let unknown = Submitter {
                     origin: Origin::Unknown,
                     account: None,
-                    network: None,
+                    is_new_network: false,
                 };
                 self.determine(entry, unknown, sink);
             }
@@ -548,7 +550,7 @@ impl Tracker {
         let submitter = Submitter {
             origin: Origin::Local,
             account: Some(account),
-            network: None,
+            is_new_network: false,
         };
         self.determine(entry, submitter, sink);
     }
@@ -558,8 +560,8 @@ impl Tracker {
             return;
         };
         let about = About::Reinjection {
-            from_ms: line.time_ms - DISORDER_MS,
-            to_ms: line.time_ms + HOP_SLACK_MS,
+            from_s: seconds(line.time_ms - DISORDER_MS),
+            to_s: seconds(line.time_ms + HOP_SLACK_MS),
         };
         let Some(entry) = self.entry(line, queued_as, about) else {
             return;
@@ -590,7 +592,7 @@ impl Tracker {
         let submitter = Submitter {
             origin: Origin::Generated,
             account: None,
-            network: None,
+            is_new_network: false,
         };
         self.determine(entry, submitter, sink);
     }
@@ -686,7 +688,7 @@ impl Tracker {
         let is_child = e.has(flag::CHILD);
         if discard {
             e.set(flag::REMOVED);
-            e.removed_ms = line.time_ms;
+            e.removed_s = seconds(line.time_ms);
         }
         let root = self.messages.root(e.message);
         let message = self.messages.get_mut(root);
@@ -743,12 +745,14 @@ impl Tracker {
         self.note_recipient(entry, &mut attempt);
         self.note_fate(root, &attempt);
         if self.messages.get(root).origin.is_none() {
-            self.messages.get_mut(root).is_probe |= attempt.place == Place::Probe;
+            if attempt.place == Place::Probe {
+                self.messages.get_mut(root).set(state::PROBE);
+            }
             self.deadlines
                 .push_back((line.time_ms + DISORDER_MS, entry));
         }
         self.tell_or_hold(root, &attempt, sink);
-        if self.messages.get(root).is_probe
+        if self.messages.get(root).is(state::PROBE)
             && self
                 .queue
                 .get(entry)
@@ -910,7 +914,7 @@ impl Tracker {
             return;
         };
         e.set(flag::REMOVED);
-        e.removed_ms = line.time_ms;
+        e.removed_s = seconds(line.time_ms);
         let root = self.messages.root(e.message);
         let message = self.messages.get_mut(root);
         message.last_removed_ms = message.last_removed_ms.max(line.time_ms);
@@ -958,9 +962,9 @@ impl Tracker {
                 connection.saturating_add(transmission)
             });
         let took_ms = i64::try_from(took_ms).map_or(DAY_MS, |ms| ms.min(DAY_MS));
-        let from_ms = line.time_ms - took_ms - took_ms / 10 - HOP_SLACK_MS;
-        let to_ms = line.time_ms + HOP_SLACK_MS;
-        let Some(entry) = self.entry(line, next, About::Reinjection { from_ms, to_ms }) else {
+        let from_s = seconds(line.time_ms - took_ms - took_ms / 10 - HOP_SLACK_MS);
+        let to_s = seconds(line.time_ms + HOP_SLACK_MS);
+        let Some(entry) = self.entry(line, next, About::Reinjection { from_s, to_s }) else {
             return;
         };
         if self.queue.get(entry).is_some_and(|e| e.has(flag::ACCEPTED)) {
@@ -969,8 +973,8 @@ impl Tracker {
             self.messages.get_mut(parent).awaited += 1;
             let hop = Expected::Hop {
                 parent,
-                from_ms,
-                to_ms,
+                from_s,
+                to_s,
             };
             self.expect(entry, hop, line.time_ms);
         }
@@ -1012,16 +1016,16 @@ impl Tracker {
         let Some(e) = self.queue.get(entry) else {
             return;
         };
-        let accepted_ms = e.accepted_ms;
+        let accepted_s = e.accepted_s;
         self.expected.remove(&entry);
         let root = self.disappoint(expected);
         match expected {
             Expected::Hop {
                 parent,
-                from_ms,
-                to_ms,
+                from_s,
+                to_s,
             } => {
-                if (from_ms..=to_ms).contains(&accepted_ms) {
+                if (from_s..=to_s).contains(&accepted_s) {
                     self.join(entry, parent, sink);
                 }
             }
@@ -1075,8 +1079,10 @@ impl Tracker {
             return;
         }
         message.origin = Some(submitter.origin);
-        message.account = submitter.account;
-        message.network = submitter.network;
+        message.set_account(submitter.account);
+        if submitter.is_new_network {
+            message.set(state::NEW_NETWORK);
+        }
         let hold = std::mem::replace(&mut message.hold, NONE);
         if hold != NONE {
             let held = self.holds.lift(hold);
@@ -1103,7 +1109,7 @@ impl Tracker {
         if message.origin.is_some() || message.hold == NONE {
             return;
         }
-        let is_probe = message.is_probe;
+        let is_probe = message.is(state::PROBE);
         let hold = self.holds.get_mut(message.hold);
         if hold.is_empty() {
             // Nothing to tell yet: the client may still be sending.
@@ -1111,19 +1117,19 @@ impl Tracker {
         }
         let (client, is_notice) = (hold.client, hold.is_notice);
         let is_made_here = is_notice || hold.is_double_bounce;
-        let (cleaned, accepted_ms) = self
+        let (cleaned, accepted_s) = self
             .queue
             .get(entry)
-            .map_or((false, 0), |e| (e.has(flag::CLEANUP), e.accepted_ms));
+            .map_or((false, 0), |e| (e.has(flag::CLEANUP), e.accepted_s));
         let plain = |origin| Submitter {
             origin,
             account: None,
-            network: None,
+            is_new_network: false,
         };
         let submitter = match client {
             Some(_) if is_notice => plain(Origin::Generated),
             Some(client) if contains(&self.config.trusted_networks, client) => {
-                self.trusted(client, accepted_ms, sink)
+                self.trusted(client, accepted_s, sink)
             }
             Some(_) => plain(Origin::Unknown),
             None if is_probe || (is_made_here && cleaned) => plain(Origin::Generated),
@@ -1137,21 +1143,13 @@ impl Tracker {
         let Some(origin) = message.origin else {
             return;
         };
-        if message.is_probe || std::mem::replace(&mut message.is_counted, true) {
+        if message.is(state::PROBE) || !message.set(state::COUNTED) {
             return;
         }
-        let account = message.account.and_then(|id| self.accounts.get(id));
+        let is_new_network = message.is(state::NEW_NETWORK);
+        let account = message.account().and_then(|id| self.accounts.get(id));
         sink(Fact::Message { origin, account });
-        let (Some(id), Some(network)) = (message.account, message.network) else {
-            return;
-        };
-        let now_s = seconds(message.accepted_ms);
-        let is_new = self
-            .accounts
-            .with(id, |state| state.networks.is_new(network, now_s));
-        if is_new == Some(true)
-            && let Some(account) = self.accounts.get(id)
-        {
+        if let Some(account) = account.filter(|_| is_new_network) {
             sink(Fact::NewNetworkMessage(account));
         }
     }
@@ -1162,7 +1160,7 @@ impl Tracker {
         let Some(origin) = message.origin else {
             return;
         };
-        if message.is_probe || std::mem::replace(&mut message.is_queued, true) {
+        if message.is(state::PROBE) || !message.set(state::QUEUED) {
             return;
         }
         // Each mail bears the copies: they are no recipients that somebody wrote to.
@@ -1174,7 +1172,7 @@ impl Tracker {
         };
         sink(Fact::MessageQueued {
             origin,
-            account: message.account.and_then(|id| self.accounts.get(id)),
+            account: message.account().and_then(|id| self.accounts.get(id)),
             size_bytes,
             recipients,
         });
@@ -1194,7 +1192,7 @@ impl Tracker {
             return;
         };
         let account = message
-            .account
+            .account()
             .filter(|_| !attempt.is_copy && attempt.place != Place::Probe);
         if let Some(id) = account {
             let is_new = attempt.written_to != 0
@@ -1236,10 +1234,12 @@ impl Tracker {
     /// Tells that the message ended, if it did.
     fn end(&mut self, root: u32, sink: Sink<'_>) {
         let message = self.messages.get_mut(root);
-        if message.open > 0 || message.awaited > 0 || message.is_ended || !message.is_counted {
+        if message.open > 0 || message.awaited > 0 || !message.is(state::COUNTED) {
             return;
         }
-        message.is_ended = true;
+        if !message.set(state::ENDED) {
+            return;
+        }
         if message.origin == Some(Origin::Unknown) {
             return;
         }
@@ -1255,21 +1255,21 @@ impl Tracker {
 
     /// The entry that a line is about, if it is known.
     fn find(&mut self, line: &Line<'_>, queue_id: &[u8], about: About) -> Option<EntryRef> {
-        let (hash, queue_id, speaker) = self.key(line, queue_id)?;
-        let entry = self.queue.locate(hash, &queue_id, speaker, about)?;
+        let speaker = self.speaker(line, queue_id)?;
+        let entry = self.queue.locate(speaker, about)?;
         self.touch(entry, speaker, about);
         Some(entry)
     }
 
     /// The entry that a line is about: a new one where it is not known.
     fn entry(&mut self, line: &Line<'_>, queue_id: &[u8], about: About) -> Option<EntryRef> {
-        let (hash, queue_id, speaker) = self.key(line, queue_id)?;
-        if let Some(entry) = self.queue.locate(hash, &queue_id, speaker, about) {
+        let speaker = self.speaker(line, queue_id)?;
+        if let Some(entry) = self.queue.locate(speaker, about) {
             self.touch(entry, speaker, about);
             return Some(entry);
         }
         if about == About::Acceptance
-            && let Some(outlived) = self.queue.outlived(hash, &queue_id, speaker)
+            && let Some(outlived) = self.queue.outlived(speaker)
         {
             self.drop_entry(outlived);
         }
@@ -1283,29 +1283,30 @@ impl Tracker {
         let m = self.messages.get_mut(message);
         m.references = 1;
         m.open = 1;
-        let entry = self.queue.insert(hash, queue_id, speaker, message);
+        let entry = self.queue.insert(speaker, message);
         if matches!(about, About::Reinjection { .. }) {
             self.mark(entry, flag::EXPECTED);
         }
         self.deadlines
-            .push_back((speaker.time_ms + DISORDER_MS, entry));
+            .push_back((line.time_ms + DISORDER_MS, entry));
         Some(entry)
     }
 
-    fn key(&mut self, line: &Line<'_>, queue_id: &[u8]) -> Option<(u64, QueueId, Speaker)> {
-        let id = QueueId::new(queue_id)?;
+    /// Who speaks of which queue id; `None` where it is too long to be one.
+    fn speaker(&mut self, line: &Line<'_>, queue_id: &[u8]) -> Option<Speaker> {
+        if queue_id.len() > QUEUE_ID_BYTES_MAX {
+            return None;
+        }
         let host = self.host_hash(line.host);
-        let speaker = Speaker {
-            host,
+        Some(Speaker {
+            key: self.state.hash_one((host, queue_id)),
             instance: self.instance(line.program.instance),
             is_sure: matches!(
                 line.program.kind,
                 Kind::Cleanup | Kind::Qmgr | Kind::Pickup | Kind::Bounce | Kind::Postsuper
             ),
-            time_ms: line.time_ms,
-        };
-        let hash = self.state.hash_one((host, queue_id));
-        Some((hash, id, speaker))
+            time_s: seconds(line.time_ms),
+        })
     }
 
     fn host_hash(&mut self, host: &[u8]) -> u64 {
@@ -1317,20 +1318,20 @@ impl Tracker {
         self.host.1
     }
 
-    fn instance(&mut self, name: &[u8]) -> u16 {
+    fn instance(&mut self, name: &[u8]) -> u8 {
         match self.instances.iter().position(|known| **known == *name) {
-            Some(at) => at as u16,
+            Some(at) => at as u8,
             None if self.instances.len() < INSTANCES_MAX => {
                 self.instances.push(name.into());
-                self.instances.len() as u16 - 1
+                self.instances.len() as u8 - 1
             }
-            None => INSTANCES_MAX as u16,
+            None => INSTANCES_MAX as u8,
         }
     }
 
     fn touch(&mut self, entry: EntryRef, speaker: Speaker, about: About) {
         if let Some(e) = self.queue.get_mut(entry) {
-            e.last_ms = e.last_ms.max(speaker.time_ms);
+            e.last_s = e.last_s.max(speaker.time_s);
             if matches!(about, About::Reinjection { .. }) {
                 return;
             }
@@ -1394,11 +1395,12 @@ impl Tracker {
         let Some(e) = self.queue.get(entry) else {
             return;
         };
-        let is_over = |since_ms: i64| at_once || since_ms + DISORDER_MS <= self.clock_ms;
-        let (first_over, removed_over) = (is_over(e.first_ms), is_over(e.removed_ms));
+        let now_s = seconds(self.clock_ms);
+        let is_over = |since_s: u32| at_once || since_s.saturating_add(DISORDER_S) <= now_s;
+        let (first_over, removed_over) = (is_over(e.first_s), is_over(e.removed_s));
         let is_removed = e.has(flag::REMOVED);
         let never_queued = !e.has(flag::ACTIVE) && !is_removed;
-        let first_ms = e.first_ms;
+        let first_ms = i64::from(e.first_s) * 1_000;
         self.expect_no_more(entry, sink);
         if self.queue.get(entry).is_some_and(|e| e.has(flag::EXPECTED)) {
             self.drop_entry(entry);
@@ -1413,7 +1415,7 @@ impl Tracker {
         } else if never_queued && first_over {
             let is_counted = self
                 .root_of(entry)
-                .is_some_and(|root| self.messages.get(root).is_counted);
+                .is_some_and(|root| self.messages.get(root).is(state::COUNTED));
             if is_counted {
                 // Put aside: it may stay for long.
             } else if at_once || first_ms + UNFINISHED_MS <= self.clock_ms {

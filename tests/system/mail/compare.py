@@ -12,18 +12,8 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 def spell(family, labels):
-    """Spelling that the design leaves open is evened out: case of mechanism and
-    stage, EHLO as the stage of HELO, `2` or `2.x` as class, order of labels."""
-    even = {}
-    for label, value in labels.items():
-        if label in ("mechanism", "stage"):
-            value = value.lower().replace("-", "_")
-            if label == "stage":
-                value = {"ehlo": "helo"}.get(value, value)
-        if label == "dsn_class":
-            value = value[:1]
-        even[label] = value
-    return family + "{" + ",".join('%s="%s"' % item for item in sorted(even.items())) + "}"
+    """One name for a series, whatever the order of its labels."""
+    return family + "{" + ",".join('%s="%s"' % item for item in sorted(labels.items())) + "}"
 
 
 def parse(text):
@@ -39,19 +29,7 @@ def parse(text):
     return got
 
 
-def selector_of(selector):
-    """The same spelling for a selector with plain `=` labels."""
-    family = selector.split("{")[0]
-    parts = []
-    for label, operator, value in re.findall(r'(\w+)(=~|=)"([^"]*)"', selector):
-        if operator == "=":
-            value = labels_of(spell(family, {label: value}))[label]
-        parts.append('%s%s"%s"' % (label, operator, value))
-    return family + "{" + ",".join(parts) + "}"
-
-
 def value_of(got, selector):
-    selector = selector_of(selector)
     return sum(v for k, v in got.items() if matches(selector, k))
 
 
@@ -73,7 +51,7 @@ def differences(got, work):
     for name, want in more["sums"].items():
         if value_of(got, name) != want:
             wrong.append(("sum of " + name, want, value_of(got, name)))
-    left_out = [selector_of(one["series"]) for one in more["left_out"]]
+    left_out = [one["series"] for one in more["left_out"]]
     for name, value in sorted(got.items()):
         if value and name.split("{")[0] in more["families"] and name not in known:
             if any(name.split("{")[0] + "{" == s.split("{")[0] + "{" and matches(s, name) for s in left_out):

@@ -30,6 +30,7 @@ PACKAGES = {
     "openssl": "/usr/bin/openssl",
 }
 LIMIT_SECONDS = 300
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 
 def install():

@@ -6,11 +6,15 @@
 DEFAULT_DOMAIN = "example.test"
 TRUSTED = ["127.0.0.0/8", "::1/128", "198.51.100.64/28", "2001:db8:70::/64"]
 
+# Gets a copy of every mail that comes in (always_bcc).
+BCC = "archive@example.test"
+
 # What `maillog_exporter report` is told of this host; the rest are its defaults.
 FLAGS = {
     "--users.default-domain": DEFAULT_DOMAIN,
     "--trusted-networks": TRUSTED,
     "--filter-networks": ["127.0.0.0/8", "::1/128"],
+    "--bcc-address": BCC,
     "--inbound-relays": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"],
 }
 
@@ -23,7 +27,7 @@ ACCOUNTS = {
     ]
 }
 # Addresses of example.test that virtual(8) delivers.
-VIRTUAL = [n + "@example.test" for n in "alice bob carol dave erin frank grace heidi ivan judy postmaster web".split()] + ["webshop@example.test"]
+VIRTUAL = [n + "@example.test" for n in "alice bob carol dave erin frank grace heidi ivan judy postmaster web archive".split()] + ["webshop@example.test"]
 LMTP = [n + "@lmtp.example.test" for n in ("lara", "liam")]
 
 VIRTUAL_ALIASES = {

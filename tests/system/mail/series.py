@@ -14,6 +14,6 @@ def matches(selector, name):
     have = labels_of(name)
     for label, operator, value in re.findall(r'(\w+)(=~|=)"([^"]*)"', selector):
         got = have.get(label, "")
-        if not (re.fullmatch(value, got) if operator == "=~" else got.lower() == value.lower()):
+        if not (re.fullmatch(value, got) if operator == "=~" else got == value):
             return False
     return True

@@ -187,6 +187,7 @@ virtual_gid_maps = static:5000
 virtual_alias_maps = texthash:/etc/postfix/valias
 relay_domains = inner.test, verify.test
 transport_maps = texthash:/etc/postfix/transport
+always_bcc = archive@example.test
 header_checks = regexp:/etc/postfix/header_checks
 home_mailbox = Maildir/
 message_size_limit = 200000
@@ -253,7 +254,7 @@ cat > $C/master.cf <<X
 [2001:db8::25]:465 inet n - n - - smtpd
   -o syslog_name=postfix/smtps -o smtpd_tls_wrappermode=yes -o smtpd_sasl_auth_enable=yes -o smtpd_client_restrictions= -o smtpd_helo_restrictions= -o smtpd_sender_restrictions= -o smtpd_recipient_restrictions= -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
 127.0.0.1:10025 inet n - n - - smtpd
-  -o content_filter= -o smtpd_client_restrictions= -o smtpd_helo_restrictions= -o smtpd_sender_restrictions= -o smtpd_relay_restrictions=permit_mynetworks,reject -o smtpd_recipient_restrictions= -o mynetworks=127.0.0.0/8 -o smtpd_authorized_xforward_hosts=127.0.0.0/8 -o receive_override_options=no_header_body_checks,no_unknown_recipient_checks -o smtpd_tls_security_level=none -o smtpd_timeout=60s
+  -o content_filter= -o smtpd_client_restrictions= -o smtpd_helo_restrictions= -o smtpd_sender_restrictions= -o smtpd_relay_restrictions=permit_mynetworks,reject -o smtpd_recipient_restrictions= -o mynetworks=127.0.0.0/8 -o smtpd_authorized_xforward_hosts=127.0.0.0/8 -o receive_override_options=no_header_body_checks,no_unknown_recipient_checks,no_address_mappings -o smtpd_tls_security_level=none -o smtpd_timeout=60s
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 3600 1 qmgr
