@@ -43,8 +43,8 @@ TOP = Row("Top accounts (last hour)", [
           q.COLUMNS, width=24, height=11, sort_by="Recipients", columns=[
               Column("Account", label="user", link=OPEN), Column("Server", label="instance"),
               Column("Messages"), Column("Recipients"),
-              Column("Refused", steps=((None, "text"), (4, ORANGE), (40, RED))),
-              Column("Refused share", unit="percentunit", decimals=0, steps=((None, "text"), (0.15, ORANGE), (0.25, RED))),
+              Column("Refused", steps=((None, "text"), (8, ORANGE), (40, RED))),
+              Column("Refused share", unit="percentunit", decimals=0),  # no colour: one of one is 100 %
               Column("Networks", steps=((None, "text"), (10, ORANGE), (40, RED))),
               Column("New networks", steps=((None, "text"), (3, ORANGE), (20, RED))),
               Column("Messages from new networks", steps=((None, "text"), (8, ORANGE))),

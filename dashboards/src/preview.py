@@ -77,10 +77,10 @@ def legend_of(query, labels):
 
 
 class Preview:
-    def __init__(self, prometheus, user, seconds):
+    def __init__(self, prometheus, user, seconds, scrape_seconds):
         self.prometheus, self.user, self.seconds = prometheus, user, seconds
         self.step = max(15, seconds // 180)
-        self.rate_interval = f"{max(60, self.step + 15)}s"
+        self.rate_interval = f"{max(4 * scrape_seconds, self.step + scrape_seconds)}s"  # as Grafana does
 
     def _fill(self, expr):
         return substitute(expr, user=self.user, seconds=self.seconds, rate_interval=self.rate_interval)
@@ -237,9 +237,10 @@ def main():
     parser.add_argument("--out", metavar="DIR", required=True)
     parser.add_argument("--user", help="the account to look at; else the busiest")
     parser.add_argument("--seconds", type=int, default=6 * 3600, help="how far to look back (%(default)s)")
+    parser.add_argument("--scrape-seconds", type=int, default=15, help="between two scrapes (%(default)s)")
     args = parser.parse_args()
     prometheus = Prometheus(args.prometheus)
-    preview = Preview(prometheus, args.user or prometheus.busiest_user(), args.seconds)
+    preview = Preview(prometheus, args.user or prometheus.busiest_user(), args.seconds, args.scrape_seconds)
     Path(args.out).mkdir(parents=True, exist_ok=True)
     for name, dashboard in (("overview", overview.DASHBOARD), ("accounts", accounts.DASHBOARD)):
         (Path(args.out) / f"{name}.html").write_text(preview.page(dashboard))

@@ -196,6 +196,8 @@ class World:
             self.add("mail_messages_total", 1, "unauthenticated")
             self.add("mail_deliveries_total", 1, "unauthenticated", "local", "lmtp", "sent", "2")
             self.observe("mail_delivery_delay_seconds", self.random.lognormvariate(-1, 0.8), "local", "sent")
+        for _ in range(self.often(1.5)):
+            self.deliver("unauthenticated", None, "google.com", "gmail.com")  # forwarded
         for service, rate in (("submission", 2), ("imap", 1), ("smtp", 4), ("pop3", 0.3)):
             for _ in range(self.often(rate * day)):
                 reason = self.random.choice(["bad_credentials", "bad_credentials", "unknown_user", "aborted"])
