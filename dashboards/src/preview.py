@@ -19,7 +19,7 @@ from prometheus import Prometheus, QueryError, substitute
 
 WIDTH, UNIT_HEIGHT, GAP = 1900, 38, 8
 PALETTE = ["#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#ffa6b0", "#37872d", "#fade2a", "#447ebc", "#c15c17"]
-COLORS = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c", "blue": "#5794f2", "dark-red": "#c4162a", "yellow": "#fade2a", "text": "#d8d9da"}
+COLORS = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c", "blue": "#5794f2", "dark-red": "#c4162a", "yellow": "#fade2a", "purple": "#b877d9", "text": "#d8d9da"}
 STYLE = """
 body{background:#111217;color:#d8d9da;font:13px 'DejaVu Sans',sans-serif;margin:10px;width:1900px}
 .row{font-size:16px;margin:10px 0 6px}.line{display:flex;gap:8px;margin-bottom:8px}
