@@ -227,6 +227,15 @@ impl Hold {
         self.attempts.is_empty() && self.queued.is_none() && !self.accepted
     }
 
+    /// The recipients that `is_known` names were refused before.
+    pub fn forget_refusals(&mut self, mut is_known: impl FnMut(u64) -> bool) {
+        for held in &mut self.attempts {
+            if held.refusal.is_some() && is_known(held.recipient) {
+                held.refusal = None;
+            }
+        }
+    }
+
     pub fn has_no_result(&self) -> bool {
         self.attempts.is_empty()
     }

@@ -246,14 +246,15 @@ impl DistinctNetworks {
 const GUESSERS_MAX: usize = 16_384;
 /// Names remembered for each.
 const NAMES_MAX: usize = 8;
-const SLICES: usize = 6;
-const SLICE_S: u32 = HOUR_S / SLICES as u32;
+const SLICE_S: u32 = 5 * 60;
+/// An hour, and the slice that is running.
+const SLICES: usize = (HOUR_S / SLICE_S) as usize + 1;
 /// So many failures on one account make its login from there suspicious.
 const SUSPICIOUS_FAILURES: u32 = 10;
 /// So many accounts guessed from a network make any login from there suspicious.
 const SUSPICIOUS_ACCOUNTS: usize = 5;
 
-/// Failures of one name from one network, in slices of ten minutes.
+/// Failures of one name from one network, in slices of five minutes.
 #[derive(Debug, Clone, Copy)]
 struct Guess {
     name: u64,

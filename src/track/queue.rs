@@ -66,6 +66,8 @@ pub struct Entry {
     pub finished: u32,
     pub deferred: Chain,
     pub flags: u16,
+    /// Results that the last activation has not had yet.
+    pub under_way: u16,
     pub instance: u8,
 }
 
@@ -78,11 +80,15 @@ impl Entry {
         self.flags |= flags;
     }
 
-    /// Whether a recipient is neither finished nor deferred: a delivery may be going on.
+    /// Whether a delivery may be going on.
     pub fn is_under_way(&self) -> bool {
-        self.has(flag::ACTIVE)
-            && !self.has(flag::REMOVED)
-            && self.finished.saturating_add(self.deferred.len()) < self.recipients
+        self.under_way > 0 && !self.has(flag::REMOVED)
+    }
+
+    /// qmgr made it active: a result for each recipient that is not finished will come.
+    pub fn begin_attempt(&mut self) {
+        let left = self.recipients.saturating_sub(self.finished);
+        self.under_way = u16::try_from(left).unwrap_or(u16::MAX);
     }
 }
 
@@ -214,6 +220,7 @@ impl Queue {
             } else {
                 0
             },
+            under_way: 0,
             instance: speaker.instance,
         };
         let slot = if let Some(slot) = self.free.pop() {

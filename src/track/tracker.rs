@@ -492,8 +492,11 @@ impl Tracker {
         let Some(entry) = self.entry(line, queue_id, About::Acceptance) else {
             return;
         };
-        if discard_next && let Some(session) = self.session(line) {
-            session.discarding = Some(entry);
+        if discard_next {
+            self.mark(entry, flag::DISCARD_AHEAD);
+            if let Some(session) = self.session(line) {
+                session.discarding = Some(entry);
+            }
         }
         if let Some(e) = self.queue.get_mut(entry) {
             e.set(flag::ACCEPTED);
@@ -563,6 +566,7 @@ impl Tracker {
             if let Some(before) = before
                 && let Some(parent) = self.root_of(before)
             {
+                self.refuse_once(entry, before);
                 self.join(entry, parent, sink);
                 let mut deferred = Chain::default();
                 if let Some(e) = self.queue.get_mut(before) {
@@ -596,6 +600,26 @@ impl Tracker {
             is_new_network: false,
         };
         self.determine(entry, submitter, sink);
+    }
+
+    /// Results of a requeued mail that came before its requeueing was known: whom its old queue id
+    /// was refused for is not refused anew.
+    fn refuse_once(&mut self, entry: EntryRef, before: EntryRef) {
+        let Some(chain) = self.queue.get(before).map(|e| e.deferred) else {
+            return;
+        };
+        let Some(root) = self.root_of(entry) else {
+            return;
+        };
+        let hold = self.messages.get(root).hold;
+        if hold != NONE {
+            let deferred = &mut self.deferred;
+            self.holds.get_mut(hold).forget_refusals(|recipient| {
+                deferred
+                    .find(chain, recipient)
+                    .is_some_and(|before| before.refused)
+            });
+        }
     }
 
     fn proxy_accepted(&mut self, line: &Line<'_>, queued_as: &[u8], sink: Sink<'_>) {
@@ -657,10 +681,12 @@ impl Tracker {
             return;
         };
         if e.has(flag::ACTIVE) {
+            e.begin_attempt();
             return;
         }
         e.set(flag::ACTIVE);
         e.recipients = recipients;
+        e.begin_attempt();
         let is_child = e.has(flag::CHILD);
         if !is_child {
             let root = self.messages.root(e.message);
@@ -715,11 +741,10 @@ impl Tracker {
             };
             if line.program.kind == Kind::Cleanup {
                 self.mark(entry, flag::CLEANUP);
-            } else if ahead == flag::DISCARD_AHEAD {
-                if let Some(session) = self.session(line) {
-                    session.discarding = Some(entry);
-                }
-                return;
+            } else if ahead == flag::DISCARD_AHEAD
+                && let Some(session) = self.session(line)
+            {
+                session.discarding = Some(entry);
             }
             self.mark(entry, ahead);
             self.act_ahead(entry, line, sink);
@@ -729,8 +754,11 @@ impl Tracker {
         }
     }
 
-    /// smtpd swallowed a mail: cleanup says nothing of it.
+    /// smtpd swallowed a mail: cleanup, if it was asked at all, says nothing of it.
     fn discarded(&mut self, entry: EntryRef, line: &Line<'_>, sink: Sink<'_>) {
+        if self.queue.get(entry).is_none_or(|e| e.has(flag::REMOVED)) {
+            return;
+        }
         self.mark(entry, flag::DISCARD_AHEAD | flag::CLEANUP);
         self.act_ahead(entry, line, sink);
     }
@@ -837,6 +865,7 @@ impl Tracker {
         let Some(e) = self.queue.get_mut(entry) else {
             return;
         };
+        e.under_way = e.under_way.saturating_sub(1);
         if attempt.place == Place::Probe {
             e.finished = e.finished.saturating_add(1);
             return;
@@ -1334,13 +1363,12 @@ impl Tracker {
         if message.open > 0 || message.awaited > 0 || !message.is(state::COUNTED) {
             return;
         }
-        if !message.set(state::ENDED) {
+        if message.is(state::ENDED) || message.origin == Some(Origin::Unknown) {
             return;
         }
-        if message.origin == Some(Origin::Unknown) {
-            return;
-        }
+        // Without a result, a part of it may still be found.
         if let Some(outcome) = message.outcome() {
+            message.set(state::ENDED);
             sink(Fact::MessageEnded {
                 outcome,
                 queue_time_ms: (message.last_removed_ms - message.accepted_ms).max(0) as u64,

@@ -193,7 +193,7 @@ fn everything_enumerable_is_there_at_zero() {
             &[
                 ("software", "postfix"),
                 ("service", "smtp"),
-                ("stage", "rcpt"),
+                ("stage", "RCPT"),
                 ("code", "550"),
                 ("reason", "unknown_recipient"),
             ],
@@ -330,9 +330,10 @@ fn a_newborn_series_is_held() {
             told(
                 "maillog_lines_total",
                 &[("software", "postfix"), ("program", "postfix/smtpd")],
-                expected,
+                // Only users, relays and domains are held.
+                3.0,
             );
-            for (transport, expected) in [("slow", expected), ("smtp", 3.0)] {
+            for (transport, expected) in [("slow", 3.0), ("smtp", 3.0)] {
                 told(
                     "mail_deliveries_total",
                     &[
@@ -1028,26 +1029,6 @@ fn histograms() {
         "mail_delivery_stage_delay_seconds_sum{stage=\"transmission\"} 0.4",
     ] {
         assert!(text.contains(&format!("\n{line}\n")), "{line}");
-    }
-}
-
-#[test]
-fn a_histogram_that_is_born_late_is_held_whole() {
-    let mut metrics = metrics(MetricsConfig::default());
-    metrics.apply(&Fact::Delivered(Delivered {
-        direction: Direction::Internal,
-        delay_ms: Some(100),
-        ..delivered("example.org", None)
-    }));
-    for (after_ms, expected) in [(0, "0"), (65_000, "1")] {
-        let text = encode(&metrics.freeze(NOW_MS + after_ms), Format::Text004);
-        for part in ["bucket", "count"] {
-            let le = if part == "bucket" { ",le=\"+Inf\"" } else { "" };
-            let line = format!(
-                "\nmail_delivery_delay_seconds_{part}{{direction=\"internal\",status=\"sent\"{le}}} {expected}\n"
-            );
-            assert!(text.contains(&line), "{line}");
-        }
     }
 }
 
