@@ -110,7 +110,8 @@ DOOR = Row("Who tries to get in", [
     lines("Logins that succeeded, by service", "A fall to nothing is an outage.", q.LOGINS, axis="per minute", width=6),
     lines("Refused in SMTP, by reason", "What smtpd, postscreen and milters turned away.",
           q.REJECTS, axis="per minute", stacked=True, width=12),
-    lines("Filter verdicts", "What the content filters said.", q.VERDICTS, axis="per minute", stacked=True, width=12),
+    lines("Connections lost, by stage", "Clients that went without a word: after AUTH they guess, at DATA the network is ill.",
+          q.CONNECTIONS_LOST, axis="per minute", stacked=True, width=12),
 ])
 
 READING = Row("Is the log read well?", [

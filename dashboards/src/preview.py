@@ -183,7 +183,8 @@ class Preview:
                 if panel.stacked and not dashed:
                     under = " ".join(f"{x(stamp):.1f},{y(base[stamp]):.1f}" for stamp, _ in reversed(piece))
                     out += f'<polygon points="{line} {under}" fill="{color}" fill-opacity="0.6"/>'
-                out += f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="1.5" {"stroke-dasharray=8,8" if dashed else ""}/>'
+                dashes = "8,8" if dashed else "none"
+                out += f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="1.5" stroke-dasharray="{dashes}"/>'
         for place, (legend, _, dashed, _) in enumerate(drawn):
             named = COLORS.get(panel.colors.get(legend, ""), panel.colors.get(legend, ""))
             color = COLORS["red"] if dashed else named or PALETTE[place % len(PALETTE)]
