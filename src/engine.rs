@@ -140,14 +140,14 @@ impl Engine {
     fn line(&mut self, input: InputId, line: &[u8]) {
         let input = &mut self.inputs[input.0];
         let record = input.headers.read(line);
-        let mut time_ms = self.last_ms.unwrap_or(self.now_ms);
-        if let Some(stamp_ms) = record.time_ms
-            && stamp_ms <= self.now_ms + AHEAD_MAX_MS
-        {
-            time_ms = stamp_ms;
-            input.last_line_ms = input.last_line_ms.max(Some(stamp_ms));
-            self.last_ms = Some(stamp_ms);
+        let stamp_ms = record
+            .time_ms
+            .filter(|&stamp_ms| stamp_ms <= self.now_ms + AHEAD_MAX_MS);
+        if stamp_ms.is_some() {
+            input.last_line_ms = input.last_line_ms.max(stamp_ms);
+            self.last_ms = stamp_ms;
         }
+        let time_ms = self.last_ms.unwrap_or(self.now_ms);
         if let Some((since_ms, baseline @ None)) = &mut self.baseline
             && time_ms >= *since_ms
         {
@@ -176,8 +176,11 @@ impl Engine {
             repeated,
         };
         let counts = &mut self.counts;
-        self.tracker
-            .apply(&line, &event, &mut |fact| counts.apply(&fact));
+        let mut sink = |fact: Fact<'_>| counts.apply(&fact);
+        self.tracker.apply(&line, &event, &mut sink);
+        if let Some(stamp_ms) = stamp_ms {
+            self.tracker.advance(stamp_ms, &mut sink);
+        }
     }
 
     /// The inputs have been at their ends for `silent_ms`: time goes on without lines.

@@ -119,7 +119,7 @@ READING = Row("Is the log read well?", [
     lines("Age of the last line", "Grows when the mail system, or its logger, stands still.",
           q.LAST_LINE_AGE, q.LAST_LINE_THRESHOLD, unit="s", width=6, links=[runbook("LogSilent")]),
     lines("Lines read, by software", "All lines, whether counted further or not.", q.LINES, axis="per minute", width=6, stacked=True),
-    lines("Lines that no rule knows", "Their share of a program's lines. Please report them: maillog_exporter explain FILE.",
+    lines("Lines that no rule knows", "Their share of a program's lines. maillog_exporter report FILE says of which program; please report such a line.",
           q.UNPARSED_SHARE, unit="percentunit", width=6, empty_text="none"),
     lines("Lost by the loggers, source errors", "What journald and rsyslog say they dropped, and what could not be read.",
           q.LOST_LINES, q.SOURCE_ERRORS, axis="per minute", width=6),

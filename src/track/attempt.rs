@@ -55,8 +55,8 @@ pub struct Attempt<'a> {
     pub blocklisted_by: Option<Provider>,
     /// Of the recipient's address.
     pub recipient: u64,
-    /// Of the address that the sender wrote to.
-    pub written_to: u64,
+    /// Of the address that the sender wrote to; `None` where another line tells.
+    pub written_to: Option<u64>,
     /// The first refusal of this recipient by this message.
     pub refusal: Option<RefusalClass>,
     /// A copy that nobody asked for (`--bcc-address`).
@@ -130,7 +130,7 @@ pub fn read<'a>(
         failure,
         blocklisted_by: failure.and_then(|_| delivery.blocklisted_by()),
         recipient: address_hash(state, delivery.recipient),
-        written_to: address_hash(state, written_to),
+        written_to: Some(address_hash(state, written_to)),
         refusal: failure.filter(|_| is_refused).and_then(refusal_class),
         is_copy: config
             .bcc_addresses
@@ -145,12 +145,15 @@ fn place(config: &TrackConfig, program: &Program<'_>, delivery: &Delivery<'_>) -
     }
     match program.kind {
         Kind::Discard => Place::Discard,
-        Kind::Local if delivery.forwarded_as.is_some() => Place::Internal,
+        _ if delivery.forwarded_as.is_some() => Place::Internal,
+        Kind::Lmtp if is_swallowed_by_filter(config, delivery) => Place::Discard,
         Kind::Local | Kind::Virtual | Kind::Pipe | Kind::Lmtp => Place::Local,
         Kind::Error => outside(config, program, None),
         _ => {
             let address = match delivery.relay {
                 Relay::Host { address, .. } => Some(address),
+                // Only discard(8) sends without a connection; a bare tag does not name it.
+                Relay::None if delivery.status == Status::Sent => return Place::Discard,
                 Relay::None => delivery.unreachable,
                 // Only LMTP has sockets; a bare tag does not name its agent.
                 Relay::Name(_) | Relay::Socket { .. } => return Place::Local,
@@ -167,6 +170,16 @@ fn place(config: &TrackConfig, program: &Program<'_>, delivery: &Delivery<'_>) -
             }
         }
     }
+}
+
+/// A filter that is reached by LMTP kept the mail.
+fn is_swallowed_by_filter(config: &TrackConfig, delivery: &Delivery<'_>) -> bool {
+    let is_near = match delivery.relay {
+        Relay::Host { address, .. } => contains(&config.filter_networks, address),
+        Relay::Socket { .. } => true,
+        Relay::None | Relay::Name(_) => false,
+    };
+    is_near && delivery.status == Status::Sent && delivery.swallowed()
 }
 
 fn outside(

@@ -34,6 +34,8 @@ pub mod state {
     pub const PROBE: u8 = 1 << 3;
     /// From a network that is new to its account.
     pub const NEW_NETWORK: u8 = 1 << 4;
+    /// An alias was expanded: there may be more results than recipients.
+    pub const EXPANDED: u8 = 1 << 5;
 }
 
 /// One mail, whatever number of queue ids it passes through. There may be hundreds of thousands.
@@ -191,7 +193,7 @@ struct HeldAttempt {
     failure: Option<FailureReason>,
     blocklisted_by: Option<Provider>,
     recipient: u64,
-    written_to: u64,
+    written_to: Option<u64>,
     refusal: Option<RefusalClass>,
     is_copy: bool,
 }
@@ -205,6 +207,8 @@ pub struct Hold {
     pub queued: Option<(u64, u32)>,
     /// Was accepted without qmgr: held, discarded.
     pub accepted: bool,
+    /// The queue id, as its key, that the filter's client says went before.
+    pub orig: Option<u64>,
     /// The filter's address, which may be a trusted client's.
     pub client: Option<std::net::IpAddr>,
     /// The sender is empty.
@@ -221,6 +225,10 @@ impl Hold {
     /// Nothing waits to be told.
     pub fn is_empty(&self) -> bool {
         self.attempts.is_empty() && self.queued.is_none() && !self.accepted
+    }
+
+    pub fn has_no_result(&self) -> bool {
+        self.attempts.is_empty()
     }
 
     fn keep(&mut self, text: &[u8]) -> (u32, u32) {

@@ -5,6 +5,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::fact::{AccountId, Origin};
+use super::queue::EntryRef;
 
 /// Sessions remembered: far more than a host runs processes.
 const SESSIONS_MAX: usize = 16_384;
@@ -31,6 +32,9 @@ pub struct Session {
     /// An access table said DISCARD or HOLD before the queue id was known.
     pub discard_next: bool,
     pub hold_next: bool,
+    /// A mail that is swallowed if the client brings it to its end: nothing but the end of the
+    /// session, or its next mail, tells.
+    pub discarding: Option<EntryRef>,
 }
 
 /// All sessions.

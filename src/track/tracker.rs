@@ -18,7 +18,7 @@ use super::fact::{Account, AccountId, AuthResult, Delivered, DeliveryStatus, Fac
 use super::message::{HELD_BYTES_MAX, HOLDS_MAX, Holds, Messages, NONE, fate, state};
 use super::networks::{DistinctNetworks, Guessers, NetworkHash, NetworkHasher};
 use super::queue::{About, DISORDER_MS, DISORDER_S, Entry, EntryRef, Queue, Speaker, flag};
-use super::recipient_list::{Deferred, Names, Pool};
+use super::recipient_list::{Chain, Deferred, Names, Pool};
 use super::session::{Sessions, Submitter};
 use crate::parse::{
     Acted, Action, AuthFailure, AuthReason, ClientAccepted, CommandCounts, Delivery, Event,
@@ -34,7 +34,8 @@ pub struct Line<'a> {
     pub host: &'a [u8],
     pub program: &'a Program<'a>,
     pub pid: Option<u32>,
-    /// The stamp, or that of the line before where it has none.
+    /// The stamp, or that of the line before where it has none. It moves no clock: see
+    /// [`Tracker::advance`].
     pub time_ms: i64,
     /// How many times it was said.
     pub repeated: u32,
@@ -81,12 +82,14 @@ pub struct Tracker {
     guessed: Guessed,
     guessers: Guessers,
     failing: [DistinctNetworks; Service::ALL.len()],
-    /// When to look at an entry again, and which.
+    /// When to look at an entry again, and which. All wait equally long, so the first is due first.
     deadlines: VecDeque<(i64, EntryRef)>,
+    /// The same for mails that their clients may have given up, which wait longer.
+    unfinished: VecDeque<(i64, EntryRef)>,
     expected: HashMap<EntryRef, Expected, FixedState>,
     instances: Vec<Box<[u8]>>,
     host: (Vec<u8>, u64),
-    /// The newest stamp.
+    /// The newest stamp that [`Tracker::advance`] was told.
     clock_ms: i64,
     /// The first stamp: the exporter's first day begins.
     first_ms: Option<i64>,
@@ -112,6 +115,7 @@ impl Tracker {
             guessers: Guessers::default(),
             failing: Default::default(),
             deadlines: VecDeque::new(),
+            unfinished: VecDeque::new(),
             expected: HashMap::default(),
             instances: Vec::new(),
             host: (Vec::new(), 0),
@@ -124,9 +128,6 @@ impl Tracker {
 
     /// Takes one line's event.
     pub fn apply(&mut self, line: &Line<'_>, event: &Event<'_>, sink: Sink<'_>) {
-        if self.first_ms.is_none() {
-            self.first_ms = Some(line.time_ms);
-        }
         match event {
             Event::Connect { client: _ } => {
                 self.end_session(line);
@@ -164,6 +165,7 @@ impl Tracker {
             Event::MessageId { queue_id, .. } => {
                 if let Some(entry) = self.entry(line, queue_id, About::Cleanup) {
                     self.mark(entry, flag::CLEANUP);
+                    self.meet_part(entry, sink);
                     self.act_ahead(entry, line, sink);
                 }
             }
@@ -175,6 +177,7 @@ impl Tracker {
                 recipients,
             } => {
                 if let Some(entry) = self.entry(line, queue_id, About::Activation) {
+                    self.meet_part(entry, sink);
                     self.queued(entry, line, sender, *size_bytes, *recipients, sink);
                 }
             }
@@ -197,15 +200,16 @@ impl Tracker {
             self.forgotten -= 1;
             sink(Fact::MessageForgotten);
         }
-        if line.time_ms > self.clock_ms {
-            self.advance(line.time_ms, sink);
-        }
     }
 
-    /// Tells what has waited long enough. `now_ms`: the newest stamp, or later where the log is
-    /// silent.
+    /// Tells what has waited long enough. `now_ms`: the stamp of the line that was just taken, or
+    /// later where the log is silent.
     pub fn advance(&mut self, now_ms: i64, sink: Sink<'_>) {
-        self.clock_ms = self.clock_ms.max(now_ms);
+        if now_ms <= self.clock_ms {
+            return;
+        }
+        self.first_ms.get_or_insert(now_ms);
+        self.clock_ms = now_ms;
         while let Some(&(due_ms, entry)) = self.deadlines.front() {
             let is_full = self.holds.bytes > HELD_BYTES_MAX || self.holds.in_use() > HOLDS_MAX;
             if due_ms > self.clock_ms && !is_full {
@@ -213,6 +217,13 @@ impl Tracker {
             }
             self.deadlines.pop_front();
             self.due(entry, due_ms > self.clock_ms, sink);
+        }
+        while let Some(&(due_ms, entry)) = self.unfinished.front() {
+            if due_ms > self.clock_ms {
+                break;
+            }
+            self.unfinished.pop_front();
+            self.due(entry, false, sink);
         }
     }
 
@@ -226,13 +237,16 @@ impl Tracker {
         }
         for at in 0..self.deadlines.len() {
             let (_, entry) = self.deadlines[at];
-            self.resolve(entry, sink);
+            self.resolve(entry, false, sink);
         }
     }
 
     /// No line will come any more: tells all that waits.
     pub fn finish(&mut self, sink: Sink<'_>) {
         while let Some((_, entry)) = self.deadlines.pop_front() {
+            self.due(entry, true, sink);
+        }
+        while let Some((_, entry)) = self.unfinished.pop_front() {
             self.due(entry, true, sink);
         }
     }
@@ -288,14 +302,17 @@ impl Tracker {
         });
         let mut auth_ok = 0;
         let mut auth_failed = 0;
+        // Before 3.0 nothing tells whether the mail was finished.
+        let mut mails_ok = u32::from(commands.text.is_empty());
         for count in commands.iter() {
             if count.command == b"commands" {
                 continue;
             }
             let failed = count.total.saturating_sub(count.ok);
-            if count.command == b"auth" {
-                auth_ok = count.ok;
-                auth_failed = failed;
+            match count.command {
+                b"auth" => (auth_ok, auth_failed) = (count.ok, failed),
+                b"data" | b"bdat" => mails_ok = mails_ok.saturating_add(count.ok),
+                _ => {}
             }
             sink(Fact::Commands {
                 service,
@@ -303,6 +320,13 @@ impl Tracker {
                 ok: count.ok.saturating_mul(line.repeated),
                 failed: failed.saturating_mul(line.repeated),
             });
+        }
+        if let Some(entry) = session.discarding {
+            if mails_ok > 0 {
+                self.discarded(entry, line, sink);
+            } else {
+                self.abandon(entry);
+            }
         }
         let mut tell = |result, count| {
             sink(Fact::Authentication {
@@ -454,23 +478,28 @@ impl Tracker {
             }
             return;
         };
-        let (discard_next, hold_next) = self.session(line).map_or((false, false), |session| {
-            (
-                std::mem::take(&mut session.discard_next),
-                std::mem::take(&mut session.hold_next),
-            )
-        });
+        let (discard_next, hold_next, discarding) =
+            self.session(line).map_or((false, false, None), |session| {
+                (
+                    std::mem::take(&mut session.discard_next),
+                    std::mem::take(&mut session.hold_next),
+                    session.discarding.take(),
+                )
+            });
+        if let Some(before) = discarding {
+            self.discarded(before, line, sink);
+        }
         let Some(entry) = self.entry(line, queue_id, About::Acceptance) else {
             return;
         };
+        if discard_next && let Some(session) = self.session(line) {
+            session.discarding = Some(entry);
+        }
         if let Some(e) = self.queue.get_mut(entry) {
             e.set(flag::ACCEPTED);
             e.accepted_s = seconds(line.time_ms);
             if is_filter {
                 e.set(flag::FROM_FILTER);
-            }
-            if discard_next {
-                e.set(flag::DISCARD_AHEAD);
             }
             if hold_next {
                 e.set(flag::HOLD_AHEAD);
@@ -497,6 +526,13 @@ impl Tracker {
             self.expect_no_more(entry, sink);
             self.join(entry, parent, sink);
             return;
+        }
+        if let Some(orig) = accepted.orig_queue_id
+            && let Some(speaker) = self.speaker(line, orig)
+            && let Some(hold) = root.and_then(|root| self.hold_of(root))
+        {
+            // Its lines may come later: looked for again before anything is told.
+            self.holds.get_mut(hold).orig = Some(speaker.key);
         }
         self.meet_expectation(entry, sink);
     }
@@ -528,9 +564,16 @@ impl Tracker {
                 && let Some(parent) = self.root_of(before)
             {
                 self.join(entry, parent, sink);
+                let mut deferred = Chain::default();
                 if let Some(e) = self.queue.get_mut(before) {
                     e.removed_s = seconds(line.time_ms);
                     e.set(flag::REMOVED);
+                    deferred = std::mem::take(&mut e.deferred);
+                }
+                // Who was refused before is not refused anew.
+                match self.queue.get_mut(entry) {
+                    Some(e) if e.deferred.len() == 0 => e.deferred = deferred,
+                    _ => self.deferred.clear(&mut deferred),
                 }
                 self.close(before, true, sink);
                 self.deadlines
@@ -579,16 +622,18 @@ impl Tracker {
     }
 
     fn notice(&mut self, line: &Line<'_>, queue_id: &[u8], sink: Sink<'_>) {
-        let Some(entry) = self.entry(line, queue_id, About::Activation) else {
+        // Its own lines may have come before, all of them.
+        let seen = self.find(line, queue_id, About::Delivery).filter(|&seen| {
+            self.queue
+                .get(seen)
+                .is_some_and(|e| !e.has(flag::ACCEPTED) && !e.has(flag::CHILD))
+        });
+        let Some(entry) = seen.or_else(|| self.entry(line, queue_id, About::Activation)) else {
             return;
         };
-        let Some(e) = self.queue.get(entry) else {
-            return;
-        };
-        if e.has(flag::ACCEPTED) {
+        if self.queue.get(entry).is_none_or(|e| e.has(flag::ACCEPTED)) {
             return;
         }
-        // Its own lines may be those of a probe no more.
         let submitter = Submitter {
             origin: Origin::Generated,
             account: None,
@@ -665,14 +710,29 @@ impl Tracker {
             Action::Note => return,
         };
         if let Some(queue_id) = acted.queue_id {
-            if let Some(entry) = self.entry(line, queue_id, About::Cleanup) {
-                self.mark(entry, ahead);
-                self.act_ahead(entry, line, sink);
+            let Some(entry) = self.entry(line, queue_id, About::Cleanup) else {
+                return;
+            };
+            if line.program.kind == Kind::Cleanup {
+                self.mark(entry, flag::CLEANUP);
+            } else if ahead == flag::DISCARD_AHEAD {
+                if let Some(session) = self.session(line) {
+                    session.discarding = Some(entry);
+                }
+                return;
             }
+            self.mark(entry, ahead);
+            self.act_ahead(entry, line, sink);
         } else if let Some(session) = self.session(line) {
             session.discard_next |= ahead == flag::DISCARD_AHEAD;
             session.hold_next |= ahead == flag::HOLD_AHEAD;
         }
+    }
+
+    /// smtpd swallowed a mail: cleanup says nothing of it.
+    fn discarded(&mut self, entry: EntryRef, line: &Line<'_>, sink: Sink<'_>) {
+        self.mark(entry, flag::DISCARD_AHEAD | flag::CLEANUP);
+        self.act_ahead(entry, line, sink);
     }
 
     /// A mail that is to be swallowed or put aside is accepted once cleanup has it.
@@ -719,15 +779,17 @@ impl Tracker {
         };
         let mut attempt =
             attempt::read(&self.config, &self.recipient_state, line.program, delivery);
-        let Some(message) = self.queue.get(entry).map(|e| e.message) else {
+        let Some(e) = self.queue.get(entry) else {
             return;
         };
-        let root = self.messages.root(message);
+        if e.has(flag::CHILD) {
+            // Whom the account wrote to stands at its first queue id.
+            attempt.written_to = None;
+        }
+        let root = self.messages.root(e.message);
         // A hop: the mail lives on under another queue id, which may have been seen already.
         if delivery.status == Status::Sent {
-            if let Some(next) = delivery.forwarded_as
-                && line.program.kind == Kind::Local
-            {
+            if let Some(next) = delivery.forwarded_as {
                 self.forwarded(line, root, next, sink);
             } else if let Some(next) = delivery.queued_as {
                 let is_hop = match attempt.place {
@@ -752,13 +814,9 @@ impl Tracker {
                 .push_back((line.time_ms + DISORDER_MS, entry));
         }
         self.tell_or_hold(root, &attempt, sink);
-        if self.messages.get(root).is(state::PROBE)
-            && self
-                .queue
-                .get(entry)
-                .is_some_and(|e| e.has(flag::CLEANUP) && !e.has(flag::ACCEPTED))
-        {
-            self.resolve(entry, sink);
+        if delivery.orig_recipient.is_some() || line.program.kind == Kind::Local {
+            // An alias has more results than the queue's line has recipients.
+            self.messages.get_mut(root).set(state::EXPANDED);
         }
         self.close(entry, false, sink);
     }
@@ -790,6 +848,7 @@ impl Tracker {
             }
             if let Some(before) = self.deferred.remove(&mut e.deferred, attempt.recipient) {
                 attempt.before_qmgr_ms = None;
+                attempt.written_to = None;
                 if before.refused {
                     attempt.refusal = None;
                 }
@@ -798,6 +857,7 @@ impl Tracker {
         }
         if let Some(before) = self.deferred.find(e.deferred, attempt.recipient) {
             attempt.before_qmgr_ms = None;
+            attempt.written_to = None;
             if before.refused {
                 attempt.refusal = None;
             }
@@ -887,7 +947,7 @@ impl Tracker {
                 failure: Some(FailureReason::Expired),
                 blocklisted_by: None,
                 recipient: last.hash,
-                written_to: 0,
+                written_to: None,
                 refusal: None,
                 is_copy: false,
             };
@@ -1037,6 +1097,15 @@ impl Tracker {
         }
     }
 
+    /// A copy that local(8) spoke of has no client: its first line is cleanup's or qmgr's.
+    fn meet_part(&mut self, entry: EntryRef, sink: Sink<'_>) {
+        if !self.expected.is_empty()
+            && matches!(self.expected.get(&entry), Some(Expected::Part { .. }))
+        {
+            self.meet_expectation(entry, sink);
+        }
+    }
+
     /// The entry's message is a part of `parent`.
     fn join(&mut self, entry: EntryRef, parent: u32, sink: Sink<'_>) {
         let Some(e) = self.queue.get_mut(entry) else {
@@ -1059,7 +1128,8 @@ impl Tracker {
         whole.last_removed_ms = whole.last_removed_ms.max(part.last_removed_ms);
         if part.hold != NONE {
             let hold = self.holds.lift(part.hold);
-            for attempt in hold.attempts() {
+            for mut attempt in hold.attempts() {
+                attempt.written_to = None;
                 self.tell_or_hold(root, &attempt, sink);
             }
             self.holds.give_back(part.hold, hold);
@@ -1079,6 +1149,10 @@ impl Tracker {
             return;
         }
         message.origin = Some(submitter.origin);
+        if submitter.origin != Origin::Generated {
+            // `sendmail -bv`: a message all the same.
+            message.state &= !state::PROBE;
+        }
         message.set_account(submitter.account);
         if submitter.is_new_network {
             message.set(state::NEW_NETWORK);
@@ -1101,7 +1175,7 @@ impl Tracker {
     }
 
     /// Nothing more will be known of where the entry's message came from.
-    fn resolve(&mut self, entry: EntryRef, sink: Sink<'_>) {
+    fn resolve(&mut self, entry: EntryRef, at_once: bool, sink: Sink<'_>) {
         let Some(root) = self.root_of(entry) else {
             return;
         };
@@ -1115,12 +1189,22 @@ impl Tracker {
             // Nothing to tell yet: the client may still be sending.
             return;
         }
-        let (client, is_notice) = (hold.client, hold.is_notice);
+        if hold.client.is_none() && hold.is_double_bounce && hold.has_no_result() && !at_once {
+            // A probe or a notice to the postmaster: its first result tells.
+            return;
+        }
+        let (client, is_notice, orig) = (hold.client, hold.is_notice, hold.orig);
         let is_made_here = is_notice || hold.is_double_bounce;
         let (cleaned, accepted_s) = self
             .queue
             .get(entry)
             .map_or((false, 0), |e| (e.has(flag::CLEANUP), e.accepted_s));
+        if let Some(key) = orig
+            && let Some(parent) = self.by_key(entry, key)
+        {
+            self.join(entry, parent, sink);
+            return;
+        }
         let plain = |origin| Submitter {
             origin,
             account: None,
@@ -1131,11 +1215,24 @@ impl Tracker {
             Some(client) if contains(&self.config.trusted_networks, client) => {
                 self.trusted(client, accepted_s, sink)
             }
-            Some(_) => plain(Origin::Unknown),
+            Some(_) => plain(Origin::Unauthenticated),
             None if is_probe || (is_made_here && cleaned) => plain(Origin::Generated),
             None => plain(Origin::Unknown),
         };
         self.determine(entry, submitter, sink);
+    }
+
+    /// The message of a queue id that an entry's line named before it was seen.
+    fn by_key(&self, entry: EntryRef, key: u64) -> Option<u32> {
+        let e = self.queue.get(entry)?;
+        let speaker = Speaker {
+            key,
+            instance: e.instance,
+            is_sure: false,
+            time_s: e.accepted_s,
+        };
+        let named = self.queue.locate(speaker, About::Delivery)?;
+        self.root_of(named)
     }
 
     fn tell_accepted(&mut self, root: u32, sink: Sink<'_>) {
@@ -1195,11 +1292,11 @@ impl Tracker {
             .account()
             .filter(|_| !attempt.is_copy && attempt.place != Place::Probe);
         if let Some(id) = account {
-            let is_new = attempt.written_to != 0
-                && self
-                    .accounts
-                    .with(id, |state| state.recipients.note(attempt.written_to))
-                    == Some(true);
+            let is_new = attempt.written_to.is_some_and(|address| {
+                self.accounts
+                    .with(id, |state| state.recipients.note(address))
+                    == Some(true)
+            });
             if let Some(account) = self.accounts.get(id) {
                 if is_new {
                     sink(Fact::NewRecipient(account));
@@ -1371,13 +1468,15 @@ impl Tracker {
         let Some(e) = self.queue.get_mut(entry) else {
             return;
         };
-        let is_finished = e.has(flag::ACTIVE) && e.finished >= e.recipients;
+        let root = self.messages.root(e.message);
+        let is_finished = e.has(flag::ACTIVE)
+            && e.finished >= e.recipients
+            && !self.messages.get(root).is(state::EXPANDED);
         if e.has(flag::CLOSED) || !e.has(flag::REMOVED) || !(is_finished || at_once) {
             return;
         }
         e.set(flag::CLOSED);
         self.deferred.clear(&mut e.deferred);
-        let root = self.messages.root(e.message);
         let message = self.messages.get_mut(root);
         message.open = message.open.saturating_sub(1);
         self.end(root, sink);
@@ -1407,7 +1506,7 @@ impl Tracker {
             return;
         }
         if first_over {
-            self.resolve(entry, sink);
+            self.resolve(entry, at_once || is_removed, sink);
         }
         if is_removed && removed_over {
             self.close(entry, true, sink);
@@ -1421,7 +1520,7 @@ impl Tracker {
             } else if at_once || first_ms + UNFINISHED_MS <= self.clock_ms {
                 self.drop_entry(entry);
             } else {
-                self.deadlines.push_back((first_ms + UNFINISHED_MS, entry));
+                self.unfinished.push_back((first_ms + UNFINISHED_MS, entry));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! All fast tests, one binary.
 
+mod cases;
 mod cli;
 mod metrics;
 mod parse;
@@ -12,4 +13,5 @@ mod source_fixture;
 mod source_model;
 mod source_rotation;
 mod source_running;
+mod tidy;
 mod web;

@@ -1520,6 +1520,10 @@ impl Model {
     fn apply(&mut self, fact: &Fact<'_>) {
         match *fact {
             Fact::AccountSeen(_) => {}
+            Fact::EarlierFailures { account, count } => {
+                let result = [("result", "failure")];
+                self.user("mail_user_auth_total", Some(account), &result, count.into());
+            }
             Fact::Message { origin, account } => {
                 self.add("mail_messages_total", &[("origin", origin.as_str())], 1);
                 self.user("mail_user_messages_total", account, &[], 1);
