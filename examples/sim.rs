@@ -1,3 +1,7 @@
+#![allow(
+    clippy::unwrap_used,
+    reason = "a tool for the bench, whose user sees the panic"
+)]
 use maillog_exporter::simulate::{mix, story};
 use std::io::{BufWriter, Write};
 fn main() {

@@ -1,5 +1,11 @@
 //! All fast tests, one binary.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test may use the clock, and fail where it stands"
+)]
+
 mod cases;
 mod cli;
 mod metrics;

@@ -21,12 +21,14 @@ const NO_LIMITS: [&str; 4] = [
 
 type Labels = BTreeMap<String, String>;
 
-pub fn check(exporter: &Path, log: &Path, truth: &Path) -> anyhow::Result<()> {
+/// `domain`: what `--users.default-domain` is to be.
+pub fn check(exporter: &Path, log: &Path, truth: &Path, domain: &str) -> anyhow::Result<()> {
     let truth: BTreeMap<String, f64> = serde_json::from_reader(BufReader::new(File::open(truth)?))?;
     let mut command = Command::new(exporter);
     command
         .args(["report", "--format", "prometheus"])
         .args(NO_LIMITS)
+        .arg(format!("--users.default-domain={domain}"))
         .arg(log);
     let text = run::output(&mut command)?;
     let text = String::from_utf8_lossy(&text);
