@@ -18,6 +18,49 @@ pub(super) struct Tagged<'a> {
     pub message: &'a [u8],
 }
 
+/// The host of the last line: a log has few, and a long one need not be looked through again.
+#[derive(Debug, Clone)]
+pub(super) struct LastHost {
+    /// Up to `length`, with its blank; 0 where none is kept.
+    text: [u8; LastHost::LENGTH_MAX],
+    length: usize,
+}
+
+impl Default for LastHost {
+    fn default() -> Self {
+        LastHost {
+            text: [0; LastHost::LENGTH_MAX],
+            length: 0,
+        }
+    }
+}
+
+impl LastHost {
+    /// A shorter one is found as fast as it is compared.
+    const LENGTH_MIN: usize = 9;
+    const LENGTH_MAX: usize = 64;
+
+    /// The same host again, and what stands behind its blank.
+    #[inline]
+    fn cut<'a>(&self, text: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        if text.first_chunk::<8>()? != self.text.first_chunk::<8>()? {
+            return None;
+        }
+        let rest = text.strip_prefix(self.text.get(..self.length)?)?;
+        Some((text.get(..self.length.checked_sub(1)?)?, rest))
+    }
+
+    #[inline]
+    fn keep(&mut self, text: &[u8], length: usize) {
+        if (LastHost::LENGTH_MIN..=LastHost::LENGTH_MAX).contains(&length)
+            && let (Some(kept), Some(host)) = (self.text.get_mut(..length), text.get(..length))
+        {
+            kept.copy_from_slice(host);
+            self.length = length;
+        }
+    }
+}
+
 /// Splits what stands behind a stamp.
 ///
 /// The host may be missing: glibc's syslog(3) writes none to `/dev/log`, a daemon's own file has
@@ -25,11 +68,17 @@ pub(super) struct Tagged<'a> {
 /// does, though both may have colons and brackets (`2001:db8::25`, `[192.0.2.1]`).
 /// Where no tag follows, the program is empty and the message is all that stands there.
 #[inline]
-pub(super) fn split(text: &[u8]) -> Tagged<'_> {
+pub(super) fn split<'a>(text: &'a [u8], last: &mut LastHost) -> Tagged<'a> {
+    if let Some((host, rest)) = last.cut(text) {
+        return with_tag(host, rest);
+    }
     let (host, rest) = match word_end(text) {
         Some((at, b' ')) if at <= HOST_MAX => match cut(text, at) {
             // Postfix's own file where myhostname has no first label: two blanks, no host.
-            Some((host, rest)) => (nil_to_empty(host), rest),
+            Some((host, rest)) => {
+                last.keep(text, at + 1);
+                (nil_to_empty(host), rest)
+            }
             None => (&b""[..], text),
         },
         Some((_, b':' | b'[')) => return split_rare(text),
