@@ -80,6 +80,28 @@ impl<'a> Cursor<'a> {
     /// Seconds with decimals (`0.02`, `1.6`, `2017`) in milliseconds.
     #[inline]
     pub(crate) fn seconds_ms(&mut self) -> Option<u64> {
+        // As most are: under ten seconds, two decimals at most, and text behind them.
+        let digit = |byte: u8| u64::from(byte.wrapping_sub(b'0'));
+        if let [a @ b'0'..=b'9', b, c, d, e, ..] = *self.rest {
+            if b != b'.' && !b.is_ascii_digit() {
+                self.take(1)?;
+                return Some(digit(a) * 1000);
+            }
+            if b == b'.' && c.is_ascii_digit() {
+                if !d.is_ascii_digit() {
+                    self.take(3)?;
+                    return Some(digit(a) * 1000 + digit(c) * 100);
+                }
+                if !e.is_ascii_digit() {
+                    self.take(4)?;
+                    return Some(digit(a) * 1000 + digit(c) * 100 + digit(d) * 10);
+                }
+            }
+        }
+        self.any_seconds_ms()
+    }
+
+    fn any_seconds_ms(&mut self) -> Option<u64> {
         let ms = self.number()?.saturating_mul(1000);
         let Some(rest) = self.rest.strip_prefix(b".") else {
             return Some(ms);
