@@ -11,28 +11,77 @@ use super::event::Client;
 /// Source: postfix smtpd/smtpd_peer.c; `:port` with `smtpd_client_port_logging`.
 #[inline]
 pub(crate) fn client<'a>(cursor: &mut Cursor<'a>) -> Option<Client<'a>> {
-    let at = memchr::memchr2(b'[', b' ', cursor.rest())?;
-    let name = cursor.take(at)?;
-    if !cursor.eat(b"[") {
-        return None;
-    }
-    let inside = cursor.until_byte(b']')?;
-    let mut client = Client {
-        name,
-        address: address(inside),
-        port: None,
+    let text = cursor.rest();
+    let at = if text.starts_with(b"unknown[") {
+        b"unknown".len()
+    } else {
+        memchr::memchr2(b'[', b' ', text)?
     };
-    if client.address.is_none() && memchr::memchr(b' ', inside).is_some() {
+    let (name, rest) = text.split_at_checked(at)?;
+    let rest = rest.strip_prefix(b"[")?;
+    let (address, rest) = match address4(rest) {
+        Some((address, rest)) => (Some(IpAddr::V4(address)), rest),
+        None => odd_address(rest)?,
+    };
+    let mut port = None;
+    *cursor = Cursor::new(rest);
+    if let [b':', b'0'..=b'9', ..] = rest {
+        cursor.eat(b":");
+        port = u16::try_from(cursor.number()?).ok();
+    }
+    Some(Client {
+        name,
+        address,
+        port,
+    })
+}
+
+/// Any other address, or a word in its place, and what stands behind its `]`.
+fn odd_address(text: &[u8]) -> Option<(Option<IpAddr>, &[u8])> {
+    let mut cursor = Cursor::new(text);
+    let inside = cursor.until_byte(b']')?;
+    let address = address(inside);
+    if address.is_none() && memchr::memchr(b' ', inside).is_some() {
         return None;
     }
-    let mut after = *cursor;
-    if after.eat(b":")
-        && let Some(port) = after.number()
-    {
-        client.port = u16::try_from(port).ok();
-        *cursor = after;
+    Some((address, cursor.rest()))
+}
+
+/// `192.0.2.1]`, and what stands behind it.
+#[inline]
+pub(crate) fn address4(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
+    let (a, rest) = octet(text, b'.')?;
+    let (b, rest) = octet(rest, b'.')?;
+    let (c, rest) = octet(rest, b'.')?;
+    let (d, rest) = octet(rest, b']')?;
+    Some((Ipv4Addr::from_bits(a << 24 | b << 16 | c << 8 | d), rest))
+}
+
+/// One to three digits, up to 255, and their end.
+#[inline(always)]
+fn octet(text: &[u8], end: u8) -> Option<(u32, &[u8])> {
+    let bytes = match (text.first_chunk::<4>(), text) {
+        (Some(bytes), _) => *bytes,
+        (None, [a, b, c]) => [*a, *b, *c, 0],
+        (None, [a, b]) => [*a, *b, 0, 0],
+        _ => return None,
+    };
+    let [a, b, c, d] = bytes.map(|byte| byte ^ b'0');
+    let end = end ^ b'0';
+    if a > 9 {
+        None
+    } else if b == end {
+        Some((u32::from(a), text.get(2..)?))
+    } else if b > 9 {
+        None
+    } else if c == end {
+        Some((u32::from(a) * 10 + u32::from(b), text.get(3..)?))
+    } else if c > 9 || d != end {
+        None
+    } else {
+        let octet = u32::from(a) * 100 + u32::from(b) * 10 + u32::from(c);
+        (octet <= 255).then_some((octet, text.get(4..)?))
     }
-    Some(client)
 }
 
 /// An address as Postfix prints it; also with the `IPv6:` of RFC 5321, or a zone.

@@ -80,6 +80,28 @@ impl<'a> Cursor<'a> {
     /// Seconds with decimals (`0.02`, `1.6`, `2017`) in milliseconds.
     #[inline]
     pub(crate) fn seconds_ms(&mut self) -> Option<u64> {
+        // As most are: under ten seconds, two decimals at most, and text behind them.
+        let digit = |byte: u8| u64::from(byte.wrapping_sub(b'0'));
+        if let [a @ b'0'..=b'9', b, c, d, e, ..] = *self.rest {
+            if b != b'.' && !b.is_ascii_digit() {
+                self.take(1)?;
+                return Some(digit(a) * 1000);
+            }
+            if b == b'.' && c.is_ascii_digit() {
+                if !d.is_ascii_digit() {
+                    self.take(3)?;
+                    return Some(digit(a) * 1000 + digit(c) * 100);
+                }
+                if !e.is_ascii_digit() {
+                    self.take(4)?;
+                    return Some(digit(a) * 1000 + digit(c) * 100 + digit(d) * 10);
+                }
+            }
+        }
+        self.any_seconds_ms()
+    }
+
+    fn any_seconds_ms(&mut self) -> Option<u64> {
         let ms = self.number()?.saturating_mul(1000);
         let Some(rest) = self.rest.strip_prefix(b".") else {
             return Some(ms);
@@ -116,39 +138,71 @@ fn digits(text: &[u8]) -> (u64, usize) {
     (if digits > 19 { u64::MAX } else { value }, digits)
 }
 
+/// Where the first `literal` begins.
+///
+/// By its first byte: a searcher for the whole would be longer in the making than a log line is in
+/// the reading.
+#[inline]
+pub(crate) fn find(text: &[u8], literal: &[u8]) -> Option<usize> {
+    let first = *literal.first()?;
+    memchr::memchr_iter(first, text)
+        .find(|&at| text.get(at..).is_some_and(|rest| rest.starts_with(literal)))
+}
+
+/// Where the last `literal` begins.
+#[inline]
+pub(crate) fn rfind(text: &[u8], literal: &[u8]) -> Option<usize> {
+    let first = *literal.first()?;
+    memchr::memrchr_iter(first, text)
+        .find(|&at| text.get(at..).is_some_and(|rest| rest.starts_with(literal)))
+}
+
 /// Before and after the first `literal`.
+#[inline]
 pub(crate) fn split_once<'a>(text: &'a [u8], literal: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = memchr::memmem::find(text, literal)?;
+    let at = find(text, literal)?;
     let (before, after) = text.split_at_checked(at)?;
     Some((before, after.get(literal.len()..)?))
 }
 
 /// Before and after the last `literal`.
+#[inline]
 pub(crate) fn rsplit_once<'a>(text: &'a [u8], literal: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = memchr::memmem::rfind(text, literal)?;
+    let at = rfind(text, literal)?;
     let (before, after) = text.split_at_checked(at)?;
     Some((before, after.get(literal.len()..)?))
 }
 
-/// A decimal number at the end: what stands before it, and the number.
+/// A decimal number at the end: what stands before it, and the number; saturates.
 #[inline]
 pub(crate) fn rsplit_number(text: &[u8]) -> Option<(&[u8], u64)> {
     let mut value: u64 = 0;
     let mut unit: u64 = 1;
-    let mut digits = 0usize;
-    for &byte in text.iter().rev() {
+    let mut before = text;
+    while let [rest @ .., byte] = before {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             break;
         }
-        value = value.saturating_add(unit.saturating_mul(u64::from(digit)));
-        unit = unit.saturating_mul(10);
-        digits += 1;
+        value = value.wrapping_add(unit.wrapping_mul(u64::from(digit)));
+        unit = unit.wrapping_mul(10);
+        before = rest;
     }
-    if digits == 0 {
-        return None;
+    match text.len() - before.len() {
+        0 => None,
+        // These always fit.
+        1..=19 => Some((before, value)),
+        _ => Some((before, saturating(text.get(before.len()..)?))),
     }
-    Some((text.get(..text.len() - digits)?, value))
+}
+
+#[cold]
+fn saturating(digits: &[u8]) -> u64 {
+    digits.iter().fold(0, |value: u64, byte| {
+        value
+            .saturating_mul(10)
+            .saturating_add(u64::from(byte.wrapping_sub(b'0')))
+    })
 }
 
 #[cfg(test)]

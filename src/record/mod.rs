@@ -61,6 +61,7 @@ pub struct Headers {
     clock: time::Clock,
     traditional: traditional::Stamps,
     rfc3339: rfc3339::Stamps,
+    tags: tag::Seen,
 }
 
 impl Headers {
@@ -71,6 +72,7 @@ impl Headers {
             clock: time::Clock::new(zone, now_ms),
             traditional: traditional::Stamps::default(),
             rfc3339: rfc3339::Stamps::default(),
+            tags: tag::Seen::default(),
         }
     }
 
@@ -106,13 +108,13 @@ impl Headers {
     }
 
     /// The first byte tells which forms can be meant.
-    #[inline]
+    #[inline(always)]
     fn header<'a>(&mut self, line: &'a [u8]) -> Option<(Option<i64>, tag::Tagged<'a>)> {
         match line.first()? {
             b'A'..=b'Z' => {
                 let (time_ms, rest) = self.traditional.read(line, &mut self.clock)?;
                 // A daemon's own file in this stamp (Dovecot's) would be told from syslog here.
-                Some((Some(time_ms), tag::split(rest)))
+                Some((Some(time_ms), tag::split(rest, &mut self.tags)))
             }
             b'1' if line.starts_with(b"1 ") => {
                 rfc5424::read(line, &mut self.rfc3339, &mut self.clock)
@@ -121,7 +123,7 @@ impl Headers {
                 let (time_ms, rest) = self.rfc3339.read(line, &mut self.clock)?;
                 // Kubernetes CRI (`stdout F `) and a daemon's own file in this stamp (Dovecot's,
                 // rspamd's) would be told from syslog here.
-                Some((Some(time_ms), tag::split(rest)))
+                Some((Some(time_ms), tag::split(rest, &mut self.tags)))
             }
             // Docker's json-file would be an arm of its own: b'{'.
             _ => None,

@@ -24,7 +24,7 @@ pub(super) struct Stamps {
 }
 
 impl Stamps {
-    #[inline]
+    #[inline(always)]
     pub(super) fn read<'a>(
         &mut self,
         line: &'a [u8],
@@ -42,6 +42,7 @@ impl Stamps {
         Some((self.stamp_ms, rest))
     }
 
+    #[inline(never)]
     fn new_stamp_ms(&mut self, stamp: &[u8; 16], clock: &mut Clock) -> Option<i64> {
         let [
             m,

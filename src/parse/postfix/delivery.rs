@@ -11,29 +11,37 @@ use std::net::IpAddr;
 
 use super::queue_id::is_queue_id;
 use crate::parse::client::{self, address};
-use crate::parse::cursor::Cursor;
+use crate::parse::cursor::{Cursor, rsplit_once};
 use crate::parse::event::{Delivery, Dsn, Event, Kind, Relay, Status};
 
 /// How many ends of an address are tried before the line is given up.
 const ENDS_MAX: usize = 8;
 
 /// `rest` is what stands after `QID: `.
+#[inline]
 pub(crate) fn parse<'a>(kind: Kind, queue_id: &'a [u8], rest: &'a [u8]) -> Event<'a> {
-    match delivery(kind, queue_id, rest) {
-        Some(delivery) => Event::Delivery(delivery),
-        None => Event::Unparsed,
+    let Some(text) = rest.strip_prefix(b"to=<") else {
+        return Event::Unparsed;
+    };
+    // Nearly all: nothing is quoted, and the first `>` ends the address.
+    if !text.starts_with(b"\"")
+        && let Some(end) = memchr::memchr(b'>', text)
+        && let Some((recipient, after)) = text.split_at_checked(end)
+        && let Some(after) = after.strip_prefix(b">, relay=")
+        && let Some(tail) = read_tail(Cursor::new(after))
+    {
+        return Event::Delivery(with_tail(kind, queue_id, recipient, None, tail));
     }
+    odd(kind, queue_id, text).unwrap_or(Event::Unparsed)
 }
 
-fn delivery<'a>(kind: Kind, queue_id: &'a [u8], rest: &'a [u8]) -> Option<Delivery<'a>> {
-    let mut cursor = Cursor::new(rest);
-    if !cursor.eat(b"to=<") {
-        return None;
-    }
-    let (recipient, (orig_recipient, tail)) = read_address(cursor.rest(), |after| {
+/// `text` is what stands after `to=<`.
+#[inline(never)]
+fn odd<'a>(kind: Kind, queue_id: &'a [u8], text: &'a [u8]) -> Option<Event<'a>> {
+    let (recipient, (orig_recipient, tail)) = read_address(text, |after| {
         let mut cursor = Cursor::new(after);
         if cursor.eat(b", relay=") {
-            return Some((None, read_tail(cursor)?));
+            return Some((None, read_odd_tail(cursor)?));
         }
         if !cursor.eat(b", orig_to=<") {
             return None;
@@ -41,15 +49,32 @@ fn delivery<'a>(kind: Kind, queue_id: &'a [u8], rest: &'a [u8]) -> Option<Delive
         let (orig, tail) = read_address(cursor.rest(), |after| {
             let mut cursor = Cursor::new(after);
             if cursor.eat(b", relay=") {
-                read_tail(cursor)
+                read_odd_tail(cursor)
             } else {
                 None
             }
         })?;
         Some((Some(orig), tail))
     })?;
+    Some(Event::Delivery(with_tail(
+        kind,
+        queue_id,
+        recipient,
+        orig_recipient,
+        tail,
+    )))
+}
+
+#[inline(always)]
+fn with_tail<'a>(
+    kind: Kind,
+    queue_id: &'a [u8],
+    recipient: &'a [u8],
+    orig_recipient: Option<&'a [u8]>,
+    tail: Tail<'a>,
+) -> Delivery<'a> {
     let text = tail.text;
-    Some(Delivery {
+    Delivery {
         queue_id,
         recipient,
         orig_recipient,
@@ -72,12 +97,11 @@ fn delivery<'a>(kind: Kind, queue_id: &'a [u8], rest: &'a [u8]) -> Option<Delive
                 .filter(|id| is_queue_id(id)),
             _ => None,
         },
-        unreachable: if tail.relay == Relay::None {
-            unreachable(text)
-        } else {
-            None
+        unreachable: match tail.relay {
+            Relay::None => unreachable(text),
+            _ => None,
         },
-    })
+    }
 }
 
 /// Where does an address end, when whoever wrote it may have put `>, relay=...` into it?
@@ -136,7 +160,13 @@ struct Tail<'a> {
     text: &'a [u8],
 }
 
+#[inline(never)]
+fn read_odd_tail(cursor: Cursor<'_>) -> Option<Tail<'_>> {
+    read_tail(cursor)
+}
+
 /// From after `relay=` to the end of the line.
+#[inline(always)]
 fn read_tail(mut cursor: Cursor<'_>) -> Option<Tail<'_>> {
     let relay = relay(cursor.until_byte(b',')?);
     let mut connection_use = 1;
@@ -153,14 +183,8 @@ fn read_tail(mut cursor: Cursor<'_>) -> Option<Tail<'_>> {
     let mut delay_stages_ms = None;
     if cursor.eat(b", delays=") {
         let before = cursor.seconds_ms()?;
-        let mut stages = [before, 0, 0, 0];
-        for stage in stages.iter_mut().skip(1) {
-            if !cursor.eat(b"/") {
-                return None;
-            }
-            *stage = cursor.seconds_ms()?;
-        }
-        delay_stages_ms = Some(stages);
+        let mut next = || cursor.eat(b"/").then(|| cursor.seconds_ms())?;
+        delay_stages_ms = Some([before, next()?, next()?, next()?]);
     }
     let mut tls = None;
     if cursor.eat(b", tls=") {
@@ -174,10 +198,15 @@ fn read_tail(mut cursor: Cursor<'_>) -> Option<Tail<'_>> {
     if !cursor.eat(b", status=") {
         return None;
     }
-    let status = status(cursor.until_byte(b' ')?)?;
-    if !cursor.eat(b"(") {
-        return None;
-    }
+    let status = if cursor.eat(b"sent (") {
+        Status::Sent
+    } else {
+        let status = status(cursor.until_byte(b' ')?)?;
+        if !cursor.eat(b"(") {
+            return None;
+        }
+        status
+    };
     // A line that some logger cut short has lost its parenthesis.
     let text = cursor.rest();
     let text = text.strip_suffix(b")").unwrap_or(text);
@@ -207,37 +236,72 @@ fn status(word: &[u8]) -> Option<Status> {
 }
 
 /// `none`, `local`, `dovecot`, `host[address]:port`, `host[private/lmtp]`.
+#[inline]
 fn relay(text: &[u8]) -> Relay<'_> {
-    if text == b"none" {
-        return Relay::None;
-    }
-    let mut cursor = Cursor::new(text);
-    let Some(name) = cursor.until_byte(b'[') else {
-        return Relay::Name(text);
-    };
-    let Some(inside) = cursor.until_byte(b']') else {
-        return Relay::Name(text);
-    };
-    if let Some(address) = address(inside) {
-        let port = if cursor.eat(b":") {
-            cursor.number().and_then(|port| u16::try_from(port).ok())
-        } else {
-            None
+    let Some(at) = memchr::memchr(b'[', text) else {
+        return match text {
+            b"none" => Relay::None,
+            _ => Relay::Name(text),
         };
-        Relay::Host {
+    };
+    if let Some((name, rest)) = text.split_at_checked(at)
+        && let Some(rest) = rest.strip_prefix(b"[")
+        && let Some((address, rest)) = client::address4(rest)
+    {
+        return Relay::Host {
+            name,
+            address: IpAddr::V4(address),
+            port: port(rest),
+        };
+    }
+    odd_relay(text).unwrap_or(Relay::Name(text))
+}
+
+fn odd_relay(text: &[u8]) -> Option<Relay<'_>> {
+    let mut cursor = Cursor::new(text);
+    let name = cursor.until_byte(b'[')?;
+    let inside = cursor.until_byte(b']')?;
+    match address(inside) {
+        Some(address) => Some(Relay::Host {
             name,
             address,
-            port,
-        }
-    } else if memchr::memchr(b'/', inside).is_some() {
-        Relay::Socket { name, path: inside }
-    } else {
-        Relay::Name(text)
+            port: port(cursor.rest()),
+        }),
+        None if memchr::memchr(b'/', inside).is_some() => Some(Relay::Socket { name, path: inside }),
+        None => None,
     }
 }
 
+#[inline]
+fn port(text: &[u8]) -> Option<u16> {
+    let port = Cursor::new(text.strip_prefix(b":")?).number()?;
+    u16::try_from(port).ok()
+}
+
 /// `X.Y.Z`; class 2, 4 or 5.
+#[inline]
 pub(crate) fn read_dsn(cursor: &mut Cursor<'_>) -> Option<Dsn> {
+    if let [
+        class @ (b'2' | b'4' | b'5'),
+        b'.',
+        subject @ b'0'..=b'9',
+        b'.',
+        detail @ b'0'..=b'9',
+        rest @ ..,
+    ] = cursor.rest()
+        && !matches!(rest, [b'0'..=b'9', ..])
+    {
+        *cursor = Cursor::new(rest);
+        return Some(Dsn {
+            class: class - b'0',
+            subject: u16::from(subject - b'0'),
+            detail: u16::from(detail - b'0'),
+        });
+    }
+    read_long_dsn(cursor)
+}
+
+fn read_long_dsn(cursor: &mut Cursor<'_>) -> Option<Dsn> {
     let mut ahead = *cursor;
     let class = ahead.number()?;
     if !matches!(class, 2 | 4 | 5) || !ahead.eat(b".") {
@@ -265,17 +329,12 @@ pub(super) fn queued_as(text: &[u8]) -> Option<&[u8]> {
     }
     let text =
         if text.ends_with(b"DISCARD") || text.ends_with(b"REJECT") || text.ends_with(b"BOUNCE") {
-            let at = memchr::memmem::rfind(text, b", but ")?;
-            text.get(..at)?
+            rsplit_once(text, b", but ")?.0
         } else {
             text
         };
-    let length = text
-        .iter()
-        .rev()
-        .take_while(|byte| byte.is_ascii_alphanumeric())
-        .count();
-    let (before, id) = text.split_at_checked(text.len() - length)?;
+    // An id has no blank in it.
+    let (before, id) = text.split_at_checked(memchr::memrchr(b' ', text)? + 1)?;
     (before.ends_with(b"queued as ") && is_queue_id(id)).then_some(id)
 }
 
@@ -323,7 +382,10 @@ mod tests {
 
     fn read(kind: Kind, line: &str) -> Option<Delivery<'_>> {
         let (id, rest) = queue_id::split(line.as_bytes())?;
-        delivery(kind, id, rest)
+        match parse(kind, id, rest) {
+            Event::Delivery(delivery) => Some(delivery),
+            _ => None,
+        }
     }
 
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 25));

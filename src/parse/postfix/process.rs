@@ -9,6 +9,7 @@ use crate::parse::event::{Event, Severity};
 ///
 /// Source: postfix util/msg_syslog.c, which puts it before everything else. So cleanup's
 /// `QID: warning: header ...`, an action with the queue id before it, is none.
+#[inline]
 pub fn severity(message: &[u8]) -> Option<Severity> {
     let (severity, rest) = match message.first()? {
         b'w' => (Severity::Warning, message.strip_prefix(b"warning:")?),

@@ -30,39 +30,44 @@ pub(super) fn parse(message: &[u8]) -> Event<'_> {
 /// since 3.5.
 #[inline]
 fn from<'a>(queue_id: &'a [u8], rest: &'a [u8]) -> Event<'a> {
-    queued(queue_id, rest)
-        .or_else(|| expired(queue_id, rest))
-        .unwrap_or(Event::Unparsed)
+    match queued(rest) {
+        Some((sender, size_bytes, recipients)) => Event::Queued {
+            queue_id,
+            sender,
+            size_bytes,
+            recipients: u32::try_from(recipients).unwrap_or(u32::MAX),
+        },
+        None => match expired(rest) {
+            Some((sender, forced)) => Event::Expired {
+                queue_id,
+                sender,
+                forced,
+            },
+            None => Event::Unparsed,
+        },
+    }
 }
 
+/// Sender, size, recipients.
 #[inline]
-fn queued<'a>(queue_id: &'a [u8], rest: &'a [u8]) -> Option<Event<'a>> {
+fn queued(rest: &[u8]) -> Option<(&[u8], u64, u64)> {
     let rest = rest.strip_prefix(b"from=<")?;
     let rest = rest.strip_suffix(b" (queue active)")?;
     let (rest, recipients) = rsplit_number(rest)?;
     let rest = rest.strip_suffix(b", nrcpt=")?;
     let (rest, size_bytes) = rsplit_number(rest)?;
     let sender = rest.strip_suffix(b">, size=")?;
-    Some(Event::Queued {
-        queue_id,
-        sender,
-        size_bytes,
-        recipients: u32::try_from(recipients).unwrap_or(u32::MAX),
-    })
+    Some((sender, size_bytes, recipients))
 }
 
-fn expired<'a>(queue_id: &'a [u8], rest: &'a [u8]) -> Option<Event<'a>> {
+/// Sender, and whether an admin has forced it.
+fn expired(rest: &[u8]) -> Option<(&[u8], bool)> {
     let rest = rest.strip_prefix(b"from=<")?;
     let rest = rest.strip_suffix(b", returned to sender")?;
-    let (rest, forced) = match rest.strip_suffix(b">, status=expired") {
-        Some(rest) => (rest, false),
-        None => (rest.strip_suffix(b">, status=force-expired")?, true),
-    };
-    Some(Event::Expired {
-        queue_id,
-        sender: rest,
-        forced,
-    })
+    match rest.strip_suffix(b">, status=expired") {
+        Some(sender) => Some((sender, false)),
+        None => Some((rest.strip_suffix(b">, status=force-expired")?, true)),
+    }
 }
 
 /// Source: qmgr/qmgr_message.c; global/bounce.c, global/abounce.c (a notice that could not be made).

@@ -35,9 +35,40 @@ fn class(byte: u8) -> u8 {
     CLASS.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = ONES << 7;
+
+/// Eight bytes at once: the high bit of each that is no letter or digit, and of each digit.
+#[inline]
+fn others_and_digits(word: u64) -> (u64, u64) {
+    // Seven bits a byte, so that no sum runs over into the next.
+    let low = word & !HIGHS;
+    let digits = (low + ONES * (0x80 - 0x30)) & !(low + ONES * (0x80 - 0x3a)) & !word & HIGHS;
+    let lower = low | ONES * 0x20;
+    let letters = (lower + ONES * (0x80 - 0x61)) & !(lower + ONES * (0x80 - 0x7b)) & !word & HIGHS;
+    (HIGHS ^ (digits | letters), digits)
+}
+
 /// Whether the whole text is a queue id.
 #[inline]
 pub(crate) fn is_queue_id(text: &[u8]) -> bool {
+    // Postfix's own, whose two halves may overlap.
+    if text.len() <= 16
+        && let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>())
+    {
+        let (others, digits) = others_and_digits(u64::from_le_bytes(*first));
+        let (last_others, last_digits) = others_and_digits(u64::from_le_bytes(*last));
+        if others | last_others != 0 {
+            return false;
+        }
+        if digits | last_digits != 0 {
+            return true;
+        }
+    }
+    is_odd_queue_id(text)
+}
+
+fn is_odd_queue_id(text: &[u8]) -> bool {
     if text.len() < LENGTH_MIN || text.len() > LENGTH_MAX {
         return false;
     }
@@ -54,25 +85,35 @@ pub(crate) fn is_queue_id(text: &[u8]) -> bool {
 /// `QID: rest`.
 #[inline]
 pub(crate) fn split(message: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut length = 0usize;
-    let mut all = HEX | LONG;
-    let mut any = 0;
-    for &byte in message {
-        let class = class(byte);
-        if class == 0 {
-            break;
-        }
-        all &= class;
-        any |= class;
-        length += 1;
-    }
-    if !(LENGTH_MIN..=LENGTH_MAX).contains(&length)
-        || all & HEX == 0 && (all & LONG == 0 || any & DIGIT == 0)
-    {
-        return None;
-    }
+    let length = match short_length(message) {
+        Some(length) => length,
+        None => odd_length(message)?,
+    };
     let (id, rest) = message.split_at_checked(length)?;
     Some((id, rest.strip_prefix(b": ")?))
+}
+
+/// The length of an id of 8 to 15 bytes that has a digit.
+#[inline]
+fn short_length(message: &[u8]) -> Option<usize> {
+    let (first, rest) = message.split_first_chunk::<8>()?;
+    let (others, digits) = others_and_digits(u64::from_le_bytes(*first));
+    let second = u64::from_le_bytes(*rest.first_chunk::<8>()?);
+    let (ends, second_digits) = others_and_digits(second);
+    let before_end = (ends & ends.wrapping_neg()).wrapping_sub(1);
+    if others != 0 || ends == 0 || digits | second_digits & before_end == 0 {
+        return None;
+    }
+    Some(8 + (ends.trailing_zeros() / 8) as usize)
+}
+
+fn odd_length(message: &[u8]) -> Option<usize> {
+    let length = message
+        .iter()
+        .take(LENGTH_MAX + 1)
+        .take_while(|&&byte| class(byte) != 0)
+        .count();
+    is_odd_queue_id(message.get(..length)?).then_some(length)
 }
 
 #[cfg(test)]
