@@ -1,10 +1,14 @@
 """The accounts: which one is abused, and what did it do?"""
 
 import accounts_queries as q
-from panels import BLUE, GREEN, ORANGE, RED, Column, Dashboard, Panel, Row, common_variables, runbook, variable_labels
+from panels import BLUE, GREEN, GREY, ORANGE, RED, Column, Dashboard, Panel, Row, common_variables, runbook, variable_labels
 
 OPEN = "/d/maillog-accounts?${datasource:queryparam}&${job:queryparam}&${instance:queryparam}&var-user=${__value.raw:percentencode}"
 HIJACK = [runbook("AccountHijackSuspected")]
+# Red is what is bad, and the thresholds.
+DELIVERY_COLORS = {"outbound sent": GREEN, "outbound deferred": ORANGE, "outbound bounced": RED, "outbound expired": "dark-red", "local sent": BLUE}
+REFUSED_COLORS = {"recipient": ORANGE, "content": "purple", "listed": "yellow", "greylist": BLUE, "network": GREY}
+LOGIN_COLORS = {"success": GREEN, "failure": ORANGE, "suspicious logins": RED}
 
 
 def stat(title, description, query, **more):
@@ -43,8 +47,8 @@ TOP = Row("Top accounts (last hour)", [
           q.COLUMNS, width=24, height=11, sort_by="Recipients", columns=[
               Column("Account", label="user", link=OPEN), Column("Server", label="instance"),
               Column("Messages"), Column("Recipients"),
-              Column("Refused", steps=((None, "text"), (4, ORANGE), (40, RED))),
-              Column("Refused share", unit="percentunit", decimals=0, steps=((None, "text"), (0.15, ORANGE), (0.25, RED))),
+              Column("Refused", steps=((None, "text"), (8, ORANGE), (40, RED))),
+              Column("Refused share", unit="percentunit", decimals=0),  # no colour: one of one is 100 %
               Column("Networks", steps=((None, "text"), (10, ORANGE), (40, RED))),
               Column("New networks", steps=((None, "text"), (3, ORANGE), (20, RED))),
               Column("Messages from new networks", steps=((None, "text"), (8, ORANGE))),
@@ -63,14 +67,15 @@ USER = Row("$user", [
           q.USER_MESSAGES, q.USER_RECIPIENTS, q.USER_NEW_RECIPIENTS, q.USER_PAST, links=HIJACK),
     lines("Refused recipients in an hour",
           "recipient: unknown, full, disabled; content: spam, policy, complaints; listed: our address; greylist; network.",
-          q.USER_REFUSED, q.USER_REFUSED_THRESHOLD, links=HIJACK),
+          q.USER_REFUSED, q.USER_REFUSED_THRESHOLD, colors=REFUSED_COLORS, links=HIJACK),
     lines("Refused share", "Classes recipient and content, of the recipients of the same hour.",
           q.USER_SHARE, q.USER_SHARE_THRESHOLD, unit="percentunit", links=HIJACK),
     lines("Networks", "Client networks (/24, /48) of logins and submissions in the last hour.",
           q.USER_NETWORKS, q.USER_NEW_NETWORKS, q.USER_NEW_NETWORK_MESSAGES, q.USER_NETWORKS_PAST, links=HIJACK),
-    lines("What became of its mail", "One per recipient and attempt.", q.USER_DELIVERIES, axis="per minute", stacked=True),
+    lines("What became of its mail", "One per recipient and attempt.", q.USER_DELIVERIES, axis="per minute", stacked=True,
+          colors=DELIVERY_COLORS),
     lines("Logins in an hour", "A suspicious login is a success after many failures.",
-          q.USER_AUTH, q.USER_SUSPICIOUS, links=[runbook("AccountPasswordGuessed")]),
+          q.USER_AUTH, q.USER_SUSPICIOUS, colors=LOGIN_COLORS, links=[runbook("AccountPasswordGuessed")]),
 ], repeat="user")
 
 DASHBOARD = Dashboard(

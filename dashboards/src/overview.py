@@ -110,7 +110,8 @@ DOOR = Row("Who tries to get in", [
     lines("Logins that succeeded, by service", "A fall to nothing is an outage.", q.LOGINS, axis="per minute", width=6),
     lines("Refused in SMTP, by reason", "What smtpd, postscreen and milters turned away.",
           q.REJECTS, axis="per minute", stacked=True, width=12),
-    lines("Filter verdicts", "What the content filters said.", q.VERDICTS, axis="per minute", stacked=True, width=12),
+    lines("Connections lost, by stage", "Clients that went without a word: after AUTH they guess, at DATA the network is ill.",
+          q.CONNECTIONS_LOST, axis="per minute", stacked=True, width=12),
 ])
 
 READING = Row("Is the log read well?", [
@@ -118,7 +119,7 @@ READING = Row("Is the log read well?", [
     lines("Age of the last line", "Grows when the mail system, or its logger, stands still.",
           q.LAST_LINE_AGE, q.LAST_LINE_THRESHOLD, unit="s", width=6, links=[runbook("LogSilent")]),
     lines("Lines read, by software", "All lines, whether counted further or not.", q.LINES, axis="per minute", width=6, stacked=True),
-    lines("Lines that no rule knows", "Their share of a program's lines. Please report them: maillog_exporter explain FILE.",
+    lines("Lines that no rule knows", "Their share of a program's lines. maillog_exporter report FILE says of which program; please report such a line.",
           q.UNPARSED_SHARE, unit="percentunit", width=6, empty_text="none"),
     lines("Lost by the loggers, source errors", "What journald and rsyslog say they dropped, and what could not be read.",
           q.LOST_LINES, q.SOURCE_ERRORS, axis="per minute", width=6),

@@ -116,7 +116,7 @@ AUTH_FAILURES_BY_REASON = per_minute("mail_auth_total", 'result="failure"', by="
 AUTH_NETWORKS = Query(f"max by (service) (mail_auth_failing_networks{{{S}}})", "{{service}}", may_be_empty=QUIET)
 LOGINS = per_minute("mail_auth_total", 'result="success"', by="service", legend="{{service}}")
 REJECTS = happened("mail_rejects_total", by="reason", legend="{{reason}}", may_be_empty=QUIET)
-VERDICTS = happened("mail_filter_verdicts_total", by="verdict", legend="{{verdict}}", may_be_empty="only with a filter")
+CONNECTIONS_LOST = happened("mail_connections_lost_total", by="service, stage", legend="{{service}} {{stage}}", most=10, may_be_empty=QUIET)
 
 # --- the reading of the log ---
 LAG = Query(f"sum by (instance, source) (maillog_source_lag_bytes{{{S}}})", "{{instance}} {{source}}")

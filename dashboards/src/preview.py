@@ -19,7 +19,7 @@ from prometheus import Prometheus, QueryError, substitute
 
 WIDTH, UNIT_HEIGHT, GAP = 1900, 38, 8
 PALETTE = ["#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#ffa6b0", "#37872d", "#fade2a", "#447ebc", "#c15c17"]
-COLORS = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c", "blue": "#5794f2", "dark-red": "#c4162a", "yellow": "#fade2a", "text": "#d8d9da"}
+COLORS = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c", "blue": "#5794f2", "dark-red": "#c4162a", "yellow": "#fade2a", "purple": "#b877d9", "text": "#d8d9da"}
 STYLE = """
 body{background:#111217;color:#d8d9da;font:13px 'DejaVu Sans',sans-serif;margin:10px;width:1900px}
 .row{font-size:16px;margin:10px 0 6px}.line{display:flex;gap:8px;margin-bottom:8px}
@@ -48,7 +48,7 @@ def number(value, unit, decimals=None):
         return f"{value:.3g} B"
     if decimals == 0:
         return f"{value:,.0f}"
-    return f"{value / 1000:.3g} K" if abs(value) >= 10000 else f"{value:.3g}"
+    return f"{value / 1000:.3g} K" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def round_top(value, unit):
@@ -77,10 +77,10 @@ def legend_of(query, labels):
 
 
 class Preview:
-    def __init__(self, prometheus, user, seconds):
+    def __init__(self, prometheus, user, seconds, scrape_seconds):
         self.prometheus, self.user, self.seconds = prometheus, user, seconds
         self.step = max(15, seconds // 180)
-        self.rate_interval = f"{max(60, self.step + 15)}s"
+        self.rate_interval = f"{max(4 * scrape_seconds, self.step + scrape_seconds)}s"  # as Grafana does
 
     def _fill(self, expr):
         return substitute(expr, user=self.user, seconds=self.seconds, rate_interval=self.rate_interval)
@@ -183,7 +183,8 @@ class Preview:
                 if panel.stacked and not dashed:
                     under = " ".join(f"{x(stamp):.1f},{y(base[stamp]):.1f}" for stamp, _ in reversed(piece))
                     out += f'<polygon points="{line} {under}" fill="{color}" fill-opacity="0.6"/>'
-                out += f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="1.5" {"stroke-dasharray=8,8" if dashed else ""}/>'
+                dashes = "8,8" if dashed else "none"
+                out += f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="1.5" stroke-dasharray="{dashes}"/>'
         for place, (legend, _, dashed, _) in enumerate(drawn):
             named = COLORS.get(panel.colors.get(legend, ""), panel.colors.get(legend, ""))
             color = COLORS["red"] if dashed else named or PALETTE[place % len(PALETTE)]
@@ -237,9 +238,10 @@ def main():
     parser.add_argument("--out", metavar="DIR", required=True)
     parser.add_argument("--user", help="the account to look at; else the busiest")
     parser.add_argument("--seconds", type=int, default=6 * 3600, help="how far to look back (%(default)s)")
+    parser.add_argument("--scrape-seconds", type=int, default=15, help="between two scrapes (%(default)s)")
     args = parser.parse_args()
     prometheus = Prometheus(args.prometheus)
-    preview = Preview(prometheus, args.user or prometheus.busiest_user(), args.seconds)
+    preview = Preview(prometheus, args.user or prometheus.busiest_user(), args.seconds, args.scrape_seconds)
     Path(args.out).mkdir(parents=True, exist_ok=True)
     for name, dashboard in (("overview", overview.DASHBOARD), ("accounts", accounts.DASHBOARD)):
         (Path(args.out) / f"{name}.html").write_text(preview.page(dashboard))

@@ -139,7 +139,7 @@ fn progress_bar(options: &ReportOptions) -> ProgressBar {
     if !options.progress {
         return ProgressBar::hidden();
     }
-    let sizes = options.files.iter().map(|file| std::fs::metadata(file));
+    let sizes = options.files.iter().map(std::fs::metadata);
     let total = sizes.map(|size| size.map_or(0, |m| m.len())).sum();
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
     let style = ProgressStyle::with_template(

@@ -326,9 +326,12 @@ impl<'a> Labels<'a> {
     }
 }
 
+/// Labels, in the catalogue's order, and a value.
+type Value = (Vec<(String, String)>, u64);
+
 /// The samples by name, less what was there before the report begins.
 struct Values {
-    by_name: BTreeMap<String, Vec<(Vec<(String, String)>, u64)>>,
+    by_name: BTreeMap<String, Vec<Value>>,
 }
 
 impl Values {
@@ -337,7 +340,7 @@ impl Values {
         let before: BTreeMap<_, f64> = baseline
             .map(|frozen| frozen.iter().map(|s| (key(&s), s.value)).collect())
             .unwrap_or_default();
-        let mut by_name: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        let mut by_name: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for sample in frozen.iter() {
             // A window of the last hour has no before.
             let was = if sample.name == "mail_user_client_networks" {

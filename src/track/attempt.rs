@@ -145,13 +145,15 @@ fn place(config: &TrackConfig, program: &Program<'_>, delivery: &Delivery<'_>) -
     }
     match program.kind {
         Kind::Discard => Place::Discard,
-        Kind::Local if delivery.forwarded_as.is_some() => Place::Internal,
+        _ if delivery.forwarded_as.is_some() => Place::Internal,
         Kind::Lmtp if is_swallowed_by_filter(config, delivery) => Place::Discard,
         Kind::Local | Kind::Virtual | Kind::Pipe | Kind::Lmtp => Place::Local,
         Kind::Error => outside(config, program, None),
         _ => {
             let address = match delivery.relay {
                 Relay::Host { address, .. } => Some(address),
+                // Only discard(8) sends without a connection; a bare tag does not name it.
+                Relay::None if delivery.status == Status::Sent => return Place::Discard,
                 Relay::None => delivery.unreachable,
                 // Only LMTP has sockets; a bare tag does not name its agent.
                 Relay::Name(_) | Relay::Socket { .. } => return Place::Local,

@@ -34,6 +34,8 @@ pub mod state {
     pub const PROBE: u8 = 1 << 3;
     /// From a network that is new to its account.
     pub const NEW_NETWORK: u8 = 1 << 4;
+    /// An alias was expanded: there may be more results than recipients.
+    pub const EXPANDED: u8 = 1 << 5;
 }
 
 /// One mail, whatever number of queue ids it passes through. There may be hundreds of thousands.
@@ -223,6 +225,10 @@ impl Hold {
     /// Nothing waits to be told.
     pub fn is_empty(&self) -> bool {
         self.attempts.is_empty() && self.queued.is_none() && !self.accepted
+    }
+
+    pub fn has_no_result(&self) -> bool {
+        self.attempts.is_empty()
     }
 
     fn keep(&mut self, text: &[u8]) -> (u32, u32) {

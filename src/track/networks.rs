@@ -217,7 +217,7 @@ impl DistinctNetworks {
                 self.seen.insert(hash, now_s);
             } else if self.crowd.is_none() {
                 let mut crowd = Box::<WindowedCount>::default();
-                #[expect(clippy::iter_over_hash_type, reason = "a maximum has no order")]
+                // A maximum has no order.
                 for (&hash, &last_s) in &self.seen {
                     crowd.note(hash, last_s);
                 }

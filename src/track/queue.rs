@@ -297,7 +297,7 @@ fn fitness(entry: &Entry, speaker: Speaker, about: About) -> Option<u64> {
     let is_near = speaker.time_s.abs_diff(entry.first_s) <= DISORDER_S;
     let rank = match about {
         About::Acceptance => {
-            if accepted || entry.has(flag::CHILD) || !is_near || (removed && !is_near) {
+            if accepted || entry.has(flag::CHILD) || !is_near {
                 return None;
             }
             1

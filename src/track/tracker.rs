@@ -18,7 +18,7 @@ use super::fact::{Account, AccountId, AuthResult, Delivered, DeliveryStatus, Fac
 use super::message::{HELD_BYTES_MAX, HOLDS_MAX, Holds, Messages, NONE, fate, state};
 use super::networks::{DistinctNetworks, Guessers, NetworkHash, NetworkHasher};
 use super::queue::{About, DISORDER_MS, DISORDER_S, Entry, EntryRef, Queue, Speaker, flag};
-use super::recipient_list::{Deferred, Names, Pool};
+use super::recipient_list::{Chain, Deferred, Names, Pool};
 use super::session::{Sessions, Submitter};
 use crate::parse::{
     Acted, Action, AuthFailure, AuthReason, ClientAccepted, CommandCounts, Delivery, Event,
@@ -165,6 +165,7 @@ impl Tracker {
             Event::MessageId { queue_id, .. } => {
                 if let Some(entry) = self.entry(line, queue_id, About::Cleanup) {
                     self.mark(entry, flag::CLEANUP);
+                    self.meet_part(entry, sink);
                     self.act_ahead(entry, line, sink);
                 }
             }
@@ -176,6 +177,7 @@ impl Tracker {
                 recipients,
             } => {
                 if let Some(entry) = self.entry(line, queue_id, About::Activation) {
+                    self.meet_part(entry, sink);
                     self.queued(entry, line, sender, *size_bytes, *recipients, sink);
                 }
             }
@@ -235,7 +237,7 @@ impl Tracker {
         }
         for at in 0..self.deadlines.len() {
             let (_, entry) = self.deadlines[at];
-            self.resolve(entry, sink);
+            self.resolve(entry, false, sink);
         }
     }
 
@@ -562,9 +564,16 @@ impl Tracker {
                 && let Some(parent) = self.root_of(before)
             {
                 self.join(entry, parent, sink);
+                let mut deferred = Chain::default();
                 if let Some(e) = self.queue.get_mut(before) {
                     e.removed_s = seconds(line.time_ms);
                     e.set(flag::REMOVED);
+                    deferred = std::mem::take(&mut e.deferred);
+                }
+                // Who was refused before is not refused anew.
+                match self.queue.get_mut(entry) {
+                    Some(e) if e.deferred.len() == 0 => e.deferred = deferred,
+                    _ => self.deferred.clear(&mut deferred),
                 }
                 self.close(before, true, sink);
                 self.deadlines
@@ -613,16 +622,18 @@ impl Tracker {
     }
 
     fn notice(&mut self, line: &Line<'_>, queue_id: &[u8], sink: Sink<'_>) {
-        let Some(entry) = self.entry(line, queue_id, About::Activation) else {
+        // Its own lines may have come before, all of them.
+        let seen = self.find(line, queue_id, About::Delivery).filter(|&seen| {
+            self.queue
+                .get(seen)
+                .is_some_and(|e| !e.has(flag::ACCEPTED) && !e.has(flag::CHILD))
+        });
+        let Some(entry) = seen.or_else(|| self.entry(line, queue_id, About::Activation)) else {
             return;
         };
-        let Some(e) = self.queue.get(entry) else {
-            return;
-        };
-        if e.has(flag::ACCEPTED) {
+        if self.queue.get(entry).is_none_or(|e| e.has(flag::ACCEPTED)) {
             return;
         }
-        // Its own lines may be those of a probe no more.
         let submitter = Submitter {
             origin: Origin::Generated,
             account: None,
@@ -778,9 +789,7 @@ impl Tracker {
         let root = self.messages.root(e.message);
         // A hop: the mail lives on under another queue id, which may have been seen already.
         if delivery.status == Status::Sent {
-            if let Some(next) = delivery.forwarded_as
-                && line.program.kind == Kind::Local
-            {
+            if let Some(next) = delivery.forwarded_as {
                 self.forwarded(line, root, next, sink);
             } else if let Some(next) = delivery.queued_as {
                 let is_hop = match attempt.place {
@@ -805,13 +814,9 @@ impl Tracker {
                 .push_back((line.time_ms + DISORDER_MS, entry));
         }
         self.tell_or_hold(root, &attempt, sink);
-        if self.messages.get(root).is(state::PROBE)
-            && self
-                .queue
-                .get(entry)
-                .is_some_and(|e| e.has(flag::CLEANUP) && !e.has(flag::ACCEPTED))
-        {
-            self.resolve(entry, sink);
+        if delivery.orig_recipient.is_some() || line.program.kind == Kind::Local {
+            // An alias has more results than the queue's line has recipients.
+            self.messages.get_mut(root).set(state::EXPANDED);
         }
         self.close(entry, false, sink);
     }
@@ -1090,6 +1095,15 @@ impl Tracker {
         }
     }
 
+    /// A copy that local(8) spoke of has no client: its first line is cleanup's or qmgr's.
+    fn meet_part(&mut self, entry: EntryRef, sink: Sink<'_>) {
+        if !self.expected.is_empty()
+            && matches!(self.expected.get(&entry), Some(Expected::Part { .. }))
+        {
+            self.meet_expectation(entry, sink);
+        }
+    }
+
     /// The entry's message is a part of `parent`.
     fn join(&mut self, entry: EntryRef, parent: u32, sink: Sink<'_>) {
         let Some(e) = self.queue.get_mut(entry) else {
@@ -1133,6 +1147,10 @@ impl Tracker {
             return;
         }
         message.origin = Some(submitter.origin);
+        if submitter.origin != Origin::Generated {
+            // `sendmail -bv`: a message all the same.
+            message.state &= !state::PROBE;
+        }
         message.set_account(submitter.account);
         if submitter.is_new_network {
             message.set(state::NEW_NETWORK);
@@ -1155,7 +1173,7 @@ impl Tracker {
     }
 
     /// Nothing more will be known of where the entry's message came from.
-    fn resolve(&mut self, entry: EntryRef, sink: Sink<'_>) {
+    fn resolve(&mut self, entry: EntryRef, at_once: bool, sink: Sink<'_>) {
         let Some(root) = self.root_of(entry) else {
             return;
         };
@@ -1167,6 +1185,10 @@ impl Tracker {
         let hold = self.holds.get_mut(message.hold);
         if hold.is_empty() {
             // Nothing to tell yet: the client may still be sending.
+            return;
+        }
+        if hold.client.is_none() && hold.is_double_bounce && hold.has_no_result() && !at_once {
+            // A probe or a notice to the postmaster: its first result tells.
             return;
         }
         let (client, is_notice, orig) = (hold.client, hold.is_notice, hold.orig);
@@ -1444,13 +1466,15 @@ impl Tracker {
         let Some(e) = self.queue.get_mut(entry) else {
             return;
         };
-        let is_finished = e.has(flag::ACTIVE) && e.finished >= e.recipients;
+        let root = self.messages.root(e.message);
+        let is_finished = e.has(flag::ACTIVE)
+            && e.finished >= e.recipients
+            && !self.messages.get(root).is(state::EXPANDED);
         if e.has(flag::CLOSED) || !e.has(flag::REMOVED) || !(is_finished || at_once) {
             return;
         }
         e.set(flag::CLOSED);
         self.deferred.clear(&mut e.deferred);
-        let root = self.messages.root(e.message);
         let message = self.messages.get_mut(root);
         message.open = message.open.saturating_sub(1);
         self.end(root, sink);
@@ -1480,7 +1504,7 @@ impl Tracker {
             return;
         }
         if first_over {
-            self.resolve(entry, sink);
+            self.resolve(entry, at_once || is_removed, sink);
         }
         if is_removed && removed_over {
             self.close(entry, true, sink);

@@ -13,4 +13,5 @@ mod source_fixture;
 mod source_model;
 mod source_rotation;
 mod source_running;
+mod tidy;
 mod web;

@@ -66,7 +66,7 @@ METRICS = {
     "mail_auth_total": ("counter", ["software", "service", "mechanism", "result", "reason"]),
     "mail_auth_failing_networks": ("gauge", ["service"]),
     "mail_rejects_total": ("counter", ["software", "service", "stage", "code", "reason"]),
-    "mail_filter_verdicts_total": ("counter", ["software", "verdict", "action"]),
+    "mail_connections_lost_total": ("counter", ["software", "service", "stage"]),
     "mail_queue_messages": ("gauge", ["queue"]),
     "mail_queue_oldest_age_seconds": ("gauge", ["queue"]),
 }
@@ -196,6 +196,8 @@ class World:
             self.add("mail_messages_total", 1, "unauthenticated")
             self.add("mail_deliveries_total", 1, "unauthenticated", "local", "lmtp", "sent", "2")
             self.observe("mail_delivery_delay_seconds", self.random.lognormvariate(-1, 0.8), "local", "sent")
+        for _ in range(self.often(1.5)):
+            self.deliver("unauthenticated", None, "google.com", "gmail.com")  # forwarded
         for service, rate in (("submission", 2), ("imap", 1), ("smtp", 4), ("pop3", 0.3)):
             for _ in range(self.often(rate * day)):
                 reason = self.random.choice(["bad_credentials", "bad_credentials", "unknown_user", "aborted"])
@@ -203,8 +205,8 @@ class World:
             self.put("mail_auth_failing_networks", round(rate * 8 * day), service)
         for reason, rate in (("blocklist", 8), ("unknown_recipient", 3), ("relay_denied", 1), ("greylisted", 2), ("helo", 0.4)):
             self.add("mail_rejects_total", self.often(rate * day), "postfix", "smtp", "RCPT", "554", reason)
-        for verdict, rate in (("clean", 10), ("spam", 3), ("infected", 0.05)):
-            self.add("mail_filter_verdicts_total", self.often(rate), "amavis", verdict, "pass")
+        for stage, rate in (("auth", 2), ("connect", 1), ("data", 0.1)):
+            self.add("mail_connections_lost_total", self.often(rate), "postfix", "smtp", stage)
         for software, program, rate in (("postfix", "postfix/smtpd", 90), ("postfix", "postfix/qmgr", 60), ("dovecot", "dovecot", 25), ("amavis", "amavis", 15)):
             self.add("maillog_lines_total", self.often(rate * day), software, program)
             self.add("maillog_lines_unparsed_total", self.often(0.02) if software == "amavis" else 0, software, program)
@@ -314,7 +316,7 @@ def main():
         while world.now < end:
             world.step()
         if args.hijack_in is not None:
-            threading.Timer(args.hijack_in, print, [f'hijack begins user="{HIJACKED}"'], {"file": sys.stderr, "flush": True}).start()
+            threading.Timer(args.hijack_in, print, [f'the hijack begins account="{HIJACKED}"'], {"file": sys.stderr, "flush": True}).start()
         serve(world, args.serve)
 
 
