@@ -2,9 +2,13 @@
 
 mod cases;
 mod cli;
+mod determinism;
 mod metrics;
 mod parse;
+mod pieces;
 mod record;
+mod serve;
+mod series;
 mod showq;
 mod simulate;
 mod source_allocations;
@@ -14,4 +18,6 @@ mod source_model;
 mod source_rotation;
 mod source_running;
 mod tidy;
+mod tracked;
+mod truth;
 mod web;
