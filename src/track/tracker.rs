@@ -848,6 +848,7 @@ impl Tracker {
             }
             if let Some(before) = self.deferred.remove(&mut e.deferred, attempt.recipient) {
                 attempt.before_qmgr_ms = None;
+                attempt.written_to = None;
                 if before.refused {
                     attempt.refusal = None;
                 }
@@ -856,6 +857,7 @@ impl Tracker {
         }
         if let Some(before) = self.deferred.find(e.deferred, attempt.recipient) {
             attempt.before_qmgr_ms = None;
+            attempt.written_to = None;
             if before.refused {
                 attempt.refusal = None;
             }
@@ -1213,7 +1215,7 @@ impl Tracker {
             Some(client) if contains(&self.config.trusted_networks, client) => {
                 self.trusted(client, accepted_s, sink)
             }
-            Some(_) => plain(Origin::Unknown),
+            Some(_) => plain(Origin::Unauthenticated),
             None if is_probe || (is_made_here && cleaned) => plain(Origin::Generated),
             None => plain(Origin::Unknown),
         };
