@@ -10,7 +10,7 @@ pub fn what_it_is(tag: &str) -> &'static str {
         "qmgr" | "oqmgr" | "nqmgr" => {
             "Postfix's queue: a mail becomes active at every attempt, and is removed"
         }
-        "cleanup" => "Postfix's intake: the message-id of each mail, header and body checks",
+        "cleanup" => "Postfix's intake: message ids, header and body checks",
         "pickup" => "mail given to sendmail(1) on this host: by cron, scripts, web sites",
         "local" => "deliveries to users of this host, aliases, commands",
         "virtual" => "deliveries to virtual mailboxes",
