@@ -86,7 +86,13 @@ fn run_report(flags: cli::Report) -> anyhow::Result<ExitCode> {
 
 /// Names are written by others: control characters never reach the terminal.
 fn on_terminal(name: &str) -> String {
-    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
+    let escaped = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.into()
+        }
+    };
     name.chars().map(escaped).collect()
 }
 

@@ -66,7 +66,8 @@ pub fn write(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     number(out, "succeeded", summary.logins_succeeded)?;
     number(out, "failed", summary.logins_failed)?;
     for line in &summary.login_failures {
-        number(out, format!("  {}", line.name), line.count)?;
+        let name = format!("  {}", line.name);
+        number(out, shortened(&name, NAME_WIDTH), line.count)?;
     }
     ranking(out, "Turned away", &summary.rejects)?;
     if summary.connections > 0 {

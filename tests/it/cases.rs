@@ -112,7 +112,8 @@ impl Case {
         ];
         arguments.extend(self.flags.iter().cloned());
         arguments.push("-".to_owned());
-        let cli = cli::parse_from(arguments).unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let cli =
+            cli::parse_from(arguments).unwrap_or_else(|error| panic!("{}: {error}", self.name));
         let Command::Report(flags) = cli.command else {
             unreachable!("report was asked for");
         };
@@ -131,10 +132,7 @@ impl Case {
                 last_ms = record.time_ms.unwrap_or(last_ms);
                 Line {
                     text: line.to_vec(),
-                    process: format!(
-                        "{:?} {:?} {:?}",
-                        record.host, record.program, record.pid
-                    ),
+                    process: format!("{:?} {:?} {:?}", record.host, record.program, record.pid),
                     time_ms: last_ms,
                 }
             })
@@ -257,8 +255,7 @@ impl Case {
         for key in keys {
             let value = |samples: &Samples| samples.get(key).copied().unwrap_or(0.0);
             let (one, two) = (value(first), value(other));
-            if one != two
-                && !(self.now_ms.is_some() && OF_THE_LAST_HOUR.contains(&key.0.as_str()))
+            if one != two && !(self.now_ms.is_some() && OF_THE_LAST_HOUR.contains(&key.0.as_str()))
             {
                 let series = spelled(&key.0, &key.1);
                 let _ = writeln!(text, "  {series}  whole {one}, here {two}");

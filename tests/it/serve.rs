@@ -262,7 +262,10 @@ fn a_missing_file_appears() {
     let log = Log::new("");
     fs::remove_file(&log.path).expect("it is there");
     let running = Running::of_file(&log.path, &[]);
-    let up = format!("maillog_source_up{{source=\"file:{}\"}}", log.path.display());
+    let up = format!(
+        "maillog_source_up{{source=\"file:{}\"}}",
+        log.path.display()
+    );
     assert_eq!(running.value(&up).as_deref(), Some("0"));
     log.append(&mail("4AAA01", "ann@example.org"));
     running.until_value(&up, "1");
@@ -278,7 +281,10 @@ fn an_unreadable_file_is_said_and_served() {
         return unreadable_for_root(&log);
     }
     let running = Running::of_file(&log.path, &[]);
-    let up = format!("maillog_source_up{{source=\"file:{}\"}}", log.path.display());
+    let up = format!(
+        "maillog_source_up{{source=\"file:{}\"}}",
+        log.path.display()
+    );
     assert_eq!(running.value(&up).as_deref(), Some("0"));
     assert!(running.get("/").1.contains("permission denied"));
     fs::set_permissions(&log.path, fs::Permissions::from_mode(0o600)).expect("ours");
@@ -333,7 +339,10 @@ fn it_ends_when_told() {
 }
 
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    of(&Command::new(PROGRAM).args(arguments).output().expect("it runs"))
+    of(&Command::new(PROGRAM)
+        .args(arguments)
+        .output()
+        .expect("it runs"))
 }
 
 fn of(output: &Output) -> (Option<i32>, String, String) {
@@ -352,7 +361,10 @@ fn what_cannot_be_served_is_said() {
     let source = format!("--source=file:{directory}");
     let (code, _, error) = run(&["serve", &source, "--web.listen-address=127.0.0.1:0"]);
     assert_eq!(code, Some(1), "{error}");
-    assert!(error.contains(&directory) && error.contains("directory"), "{error}");
+    assert!(
+        error.contains(&directory) && error.contains("directory"),
+        "{error}"
+    );
 
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("bound").to_string();
@@ -360,7 +372,10 @@ fn what_cannot_be_served_is_said() {
     let listen = format!("--web.listen-address={address}");
     let (code, _, error) = run(&["serve", &source, &listen]);
     assert_eq!(code, Some(1), "{error}");
-    assert!(error.contains(&address) && error.contains("fix:"), "{error}");
+    assert!(
+        error.contains(&address) && error.contains("fix:"),
+        "{error}"
+    );
 
     for wrong in [
         &["serve", "--no-such-flag"][..],
@@ -376,7 +391,8 @@ fn what_cannot_be_served_is_said() {
 
 #[test]
 fn reports() {
-    let log = Log::new(&(old_mail("4AAA01", "ann@example.org") + &mail("4AAA02", "eve@example.org")));
+    let log =
+        Log::new(&(old_mail("4AAA01", "ann@example.org") + &mail("4AAA02", "eve@example.org")));
     let path = log.path.display().to_string();
     let (code, text, error) = run(&["report", &path]);
     assert_eq!((code, error.as_str()), (Some(0), ""), "{text}");
@@ -459,7 +475,9 @@ fn control_characters_stay_out_of_the_terminal() {
         "bob@example.com>, relay=mx.example.com",
         &format!("bob@exa{hostile}mple.com>, relay=m{hostile}x.example.com"),
     ));
-    lines.push_str(&format!("2026-11-24T10:00:00Z mx1 prog{hostile}ram[1]: hello\n"));
+    lines.push_str(&format!(
+        "2026-11-24T10:00:00Z mx1 prog{hostile}ram[1]: hello\n"
+    ));
     let log = Log::new(&lines);
     let path = log.path.display().to_string();
     for arguments in [

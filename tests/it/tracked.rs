@@ -36,7 +36,9 @@ fn feed(messages: u64, lines: impl Fn(u64) -> String) -> (Engine, i64) {
         }
     }
     assert!(peak < HELD_BYTES_MAX, "{} MB were held", peak >> 20);
-    let forgotten = engine.freeze(NOW_MS).value("maillog_messages_forgotten_total", &[]);
+    let forgotten = engine
+        .freeze(NOW_MS)
+        .value("maillog_messages_forgotten_total", &[]);
     let followed = engine.tracked_messages() as f64;
     assert_eq!(forgotten, Some(messages as f64 - followed));
     (engine, peak)

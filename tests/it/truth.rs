@@ -119,7 +119,10 @@ fn hold_against(log: &[u8], truth: &Truth, config: EngineConfig) {
     }
     for (name, (expected, got)) in families {
         if expected != got {
-            let _ = writeln!(faults, "  {name} of all labels  expected {expected}, got {got}");
+            let _ = writeln!(
+                faults,
+                "  {name} of all labels  expected {expected}, got {got}"
+            );
         }
     }
     assert!(compared > 50, "only {compared} series compared");
@@ -197,6 +200,9 @@ fn real_daemons_in_three_header_forms() {
             }
         }
         assert!(compared > 100, "only {compared} series compared");
-        assert!(faults.is_empty(), "{form}, {compared} series compared\n{faults}");
+        assert!(
+            faults.is_empty(),
+            "{form}, {compared} series compared\n{faults}"
+        );
     }
 }

@@ -260,7 +260,11 @@ fn limit(rest: &[u8]) -> Option<Acted<'_>> {
             450,
         ),
         (b"Recipient address rate limit exceeded: ", Stage::Rcpt, 450),
-        (b"New TLS session rate limit exceeded: ", Stage::Starttls, 421),
+        (
+            b"New TLS session rate limit exceeded: ",
+            Stage::Starttls,
+            421,
+        ),
     ];
     let (after, stage, code) = LIMITS
         .iter()
@@ -764,8 +768,20 @@ mod tests {
         ] {
             match parse(line.as_bytes()) {
                 Event::Acted(acted) => assert_eq!(
-                    (acted.action, acted.stage, acted.code, acted.reason, acted.client),
-                    (Action::Reject, stage, Some(code), RejectReason::RateLimit, CLIENT),
+                    (
+                        acted.action,
+                        acted.stage,
+                        acted.code,
+                        acted.reason,
+                        acted.client
+                    ),
+                    (
+                        Action::Reject,
+                        stage,
+                        Some(code),
+                        RejectReason::RateLimit,
+                        CLIENT
+                    ),
                     "{line}"
                 ),
                 event => panic!("{line}: {event:?}"),
