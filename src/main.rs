@@ -66,12 +66,13 @@ fn run_report(flags: cli::Report) -> anyhow::Result<ExitCode> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let result = report::run(config, &options, &mut out)?;
     for (file, error) in &result.unreadable {
-        eprintln!("error: cannot read {}: {error}", file.display());
+        let file = file.to_string_lossy();
+        eprintln!("error: cannot read {}: {error}", on_terminal(&file));
     }
     for (account, recipients) in &result.exceeded {
         eprintln!(
             "exceeded: {} wrote to {recipients} recipients",
-            account.escape_debug()
+            on_terminal(account)
         );
     }
     Ok(if !result.unreadable.is_empty() {
@@ -81,6 +82,18 @@ fn run_report(flags: cli::Report) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Names are written by others: control characters never reach the terminal.
+fn on_terminal(name: &str) -> String {
+    let escaped = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.into()
+        }
+    };
+    name.chars().map(escaped).collect()
 }
 
 fn run_serve(flags: cli::Serve) -> anyhow::Result<ExitCode> {

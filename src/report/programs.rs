@@ -8,10 +8,10 @@ pub fn what_it_is(tag: &str) -> &'static str {
         "smtp" => "Postfix's SMTP client: each recipient's delivery to another host",
         "lmtp" => "Postfix's LMTP client: deliveries to the mailbox server",
         "qmgr" | "oqmgr" | "nqmgr" => {
-            "Postfix's queue: a mail becomes active at every attempt, and is removed"
+            "Postfix's queue: a mail is active at each attempt, then removed"
         }
-        "cleanup" => "Postfix's intake: the message-id of each mail, header and body checks",
-        "pickup" => "mail given to sendmail(1) on this host: by cron, scripts, web sites",
+        "cleanup" => "Postfix's intake: message ids, header and body checks",
+        "pickup" => "mail given to sendmail(1) here: by cron, scripts, web sites",
         "local" => "deliveries to users of this host, aliases, commands",
         "virtual" => "deliveries to virtual mailboxes",
         "pipe" => "deliveries to a command",

@@ -140,7 +140,7 @@ impl Summary {
                 .and_then(|since| Some(read.engine.last_ms()? - since)),
             sent_by_this_server: Defined {
                 value: sent(&|_| true),
-                means: "deliveries to other hosts that these took over, one for each recipient",
+                means: "what other hosts took over, one for each recipient",
             },
             sent_by_users: Defined {
                 value: sent(&ours),

@@ -9,6 +9,8 @@ use super::Summary;
 use super::summary::{AccountLine, Defined, DestinationLine, Ranked};
 
 const WIDTH: usize = 80;
+/// What stands behind a number.
+const NAME_WIDTH: usize = WIDTH - 15;
 
 pub fn write(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     head(summary, out)?;
@@ -64,7 +66,8 @@ pub fn write(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     number(out, "succeeded", summary.logins_succeeded)?;
     number(out, "failed", summary.logins_failed)?;
     for line in &summary.login_failures {
-        number(out, format!("  {}", line.name), line.count)?;
+        let name = format!("  {}", line.name);
+        number(out, shortened(&name, NAME_WIDTH), line.count)?;
     }
     ranking(out, "Turned away", &summary.rejects)?;
     if summary.connections > 0 {
@@ -111,7 +114,7 @@ fn programs(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         let name = if line.program.is_empty() {
             "(no header)".to_owned()
         } else {
-            clean(&line.program)
+            shortened(&line.program, NAME_WIDTH)
         };
         writeln!(out, "{:>13}  {name}", grouped(line.lines))?;
         writeln!(out, "{:15}{}", "", line.means)?;
@@ -212,7 +215,7 @@ fn ranking(out: &mut dyn Write, text: &str, lines: &[Ranked]) -> io::Result<()> 
     }
     title(out, text)?;
     for line in lines {
-        number(out, clean(&line.name), line.count)?;
+        number(out, shortened(&line.name, NAME_WIDTH), line.count)?;
     }
     Ok(())
 }

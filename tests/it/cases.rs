@@ -20,20 +20,20 @@
 //! Each case is read whole, byte by byte, in random pieces, live, and in other orders: all must
 //! agree. `CASE=room/name` and `SEED=n` run one of them, `SEEDS=n` more orders.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use maillog_exporter::cli::{self, Command};
 use maillog_exporter::engine::{Engine, EngineConfig};
-use maillog_exporter::metrics::Frozen;
 use maillog_exporter::record::Headers;
 use maillog_exporter::settings;
 use maillog_exporter::source::BlockReader;
 
 use jiff::tz::TimeZone;
+
+use crate::pieces::{Pieces, Random};
+use crate::series::{Samples, Selector, samples, spelled};
 
 /// Lines of different processes are this far out of order at most.
 const DISORDER_MS: i64 = 120_000;
@@ -52,44 +52,6 @@ struct Case {
     /// As written, with its value.
     expected: Vec<(Selector, String, f64)>,
     complete: Vec<String>,
-}
-
-struct Selector {
-    name: String,
-    labels: Vec<(String, String)>,
-}
-
-impl Selector {
-    fn read(text: &str) -> Selector {
-        let (name, rest) = text.split_once('{').unwrap_or((text, "}"));
-        let mut labels = Vec::new();
-        let mut rest = rest.strip_suffix('}').expect("labels end in a brace");
-        while let Some((label, after)) = rest.split_once("=\"") {
-            let mut value = String::new();
-            let mut chars = after.char_indices();
-            let end = loop {
-                match chars.next().expect("a label ends in a quote") {
-                    (at, '"') => break at,
-                    (_, '\\') => value.push(chars.next().expect("an escaped character").1),
-                    (_, other) => value.push(other),
-                }
-            };
-            labels.push((label.trim_start_matches(',').to_owned(), value));
-            rest = &after[end + 1..];
-        }
-        Selector {
-            name: name.to_owned(),
-            labels,
-        }
-    }
-
-    fn takes(&self, name: &str, labels: &[(String, String)]) -> bool {
-        self.name == name
-            && self.labels.iter().all(|(label, value)| {
-                let said = labels.iter().find(|(other, _)| other == label);
-                said.map_or("", |(_, value)| value) == value
-            })
-    }
 }
 
 impl Case {
@@ -365,64 +327,8 @@ fn permuted(lines: &[Line], seed: u64) -> Vec<Vec<u8>> {
     order
 }
 
-type Samples = BTreeMap<(String, Vec<(String, String)>), f64>;
-
-/// All that is above 0, without what tells of the reading itself.
-fn samples(frozen: &Frozen) -> Samples {
-    frozen
-        .iter()
-        .filter(|sample| sample.value != 0.0 && sample.name != "maillog_tracked_messages")
-        .map(|sample| {
-            let mut labels = sample.labels;
-            labels.sort();
-            ((sample.name, labels), sample.value)
-        })
-        .collect()
-}
-
-fn spelled(name: &str, labels: &[(String, String)]) -> String {
-    let labels: Vec<String> = labels
-        .iter()
-        .map(|(label, value)| format!("{label}={value:?}"))
-        .collect();
-    format!("{name}{{{}}}", labels.join(","))
-}
-
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
-}
-
-/// Hands out as many bytes at a time as it is told.
-struct Pieces<'a> {
-    bytes: &'a [u8],
-    pieces: &'a mut dyn FnMut() -> usize,
-}
-
-impl Read for Pieces<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = (self.pieces)().min(self.bytes.len()).min(buffer.len());
-        let (now, later) = self.bytes.split_at(length);
-        buffer[..length].copy_from_slice(now);
-        self.bytes = later;
-        Ok(length)
-    }
-}
-
-/// SplitMix64.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Random(seed)
-    }
-
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
-    }
 }
 
 fn all() -> Vec<Case> {

@@ -8,9 +8,13 @@
 
 mod cases;
 mod cli;
+mod determinism;
 mod metrics;
 mod parse;
+mod pieces;
 mod record;
+mod series;
+mod serve;
 mod showq;
 mod simulate;
 mod source_allocations;
@@ -20,4 +24,6 @@ mod source_model;
 mod source_rotation;
 mod source_running;
 mod tidy;
+mod tracked;
+mod truth;
 mod web;

@@ -8,7 +8,7 @@ use crate::parse::client::client;
 use crate::parse::cursor::{Cursor, rsplit_once, split_once};
 use crate::parse::event::{
     Acted, Action, AuthFailure, AuthReason, Client, ClientAccepted, CommandCount, CommandCounts,
-    Event, LossKind,
+    Event, LossKind, RejectReason, Stage,
 };
 
 #[inline]
@@ -222,6 +222,9 @@ fn warning(message: &[u8]) -> Option<Event<'_>> {
         }
         return None;
     }
+    if let Some(acted) = limit(rest) {
+        return Some(Event::Acted(acted));
+    }
     // Source: smtpd/smtpd.c auth_cmd; the client is told 450 and has not been heard.
     let (count, from) = split_once(
         rest.strip_prefix(b"AUTH command rate limit exceeded: ")?,
@@ -239,6 +242,45 @@ fn warning(message: &[u8]) -> Option<Event<'_>> {
         reason: AuthReason::RateLimited,
         text: rest,
     }))
+}
+
+/// `Connection rate limit exceeded: N from C for service S`: the client was refused, and no `reject`
+/// line follows. Source: smtpd/smtpd.c.
+fn limit(rest: &[u8]) -> Option<Acted<'_>> {
+    const LIMITS: [(&[u8], Stage, u16); 5] = [
+        (
+            b"Connection concurrency limit exceeded: ",
+            Stage::Connect,
+            421,
+        ),
+        (b"Connection rate limit exceeded: ", Stage::Connect, 421),
+        (
+            b"Message delivery request rate limit exceeded: ",
+            Stage::Mail,
+            450,
+        ),
+        (b"Recipient address rate limit exceeded: ", Stage::Rcpt, 450),
+        (
+            b"New TLS session rate limit exceeded: ",
+            Stage::Starttls,
+            421,
+        ),
+    ];
+    let (after, stage, code) = LIMITS
+        .iter()
+        .find_map(|(begin, stage, code)| Some((rest.strip_prefix(*begin)?, *stage, *code)))?;
+    let (count, from) = split_once(after, b" from ")?;
+    let mut cursor = Cursor::new(from);
+    let client = client(&mut cursor)?;
+    if !count.iter().all(u8::is_ascii_digit) || !cursor.eat(b" for service ") {
+        return None;
+    }
+    Some(Acted {
+        client,
+        code: Some(code),
+        reason: RejectReason::RateLimit,
+        ..whatsup::without_client(None, Action::Reject, b"reject", stage, rest)
+    })
 }
 
 fn sasl<'a>(client: Client<'a>, mut cursor: Cursor<'a>) -> Option<AuthFailure<'a>> {
@@ -391,7 +433,7 @@ pub(super) fn is_own(message: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::event::{Dsn, RejectReason, Stage};
+    use crate::parse::event::Dsn;
     use std::net::IpAddr;
 
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
@@ -690,6 +732,58 @@ mod tests {
                     assert_eq!(acted.client, CLIENT, "{line}");
                     assert_eq!(acted.user, None, "{line}");
                 }
+                event => panic!("{line}: {event:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn limits() {
+        for (line, stage, code) in [
+            (
+                "warning: Connection rate limit exceeded: 31 from mail.example.com[192.0.2.7] for service smtp",
+                Stage::Connect,
+                421,
+            ),
+            (
+                "warning: Connection concurrency limit exceeded: 51 from mail.example.com[192.0.2.7] for service smtp",
+                Stage::Connect,
+                421,
+            ),
+            (
+                "warning: Message delivery request rate limit exceeded: 3 from mail.example.com[192.0.2.7] for service 192.0.2.25:2526",
+                Stage::Mail,
+                450,
+            ),
+            (
+                "warning: Recipient address rate limit exceeded: 101 from mail.example.com[192.0.2.7] for service smtp",
+                Stage::Rcpt,
+                450,
+            ),
+            (
+                "warning: New TLS session rate limit exceeded: 9 from mail.example.com[192.0.2.7] for service smtp",
+                Stage::Starttls,
+                421,
+            ),
+        ] {
+            match parse(line.as_bytes()) {
+                Event::Acted(acted) => assert_eq!(
+                    (
+                        acted.action,
+                        acted.stage,
+                        acted.code,
+                        acted.reason,
+                        acted.client
+                    ),
+                    (
+                        Action::Reject,
+                        stage,
+                        Some(code),
+                        RejectReason::RateLimit,
+                        CLIENT
+                    ),
+                    "{line}"
+                ),
                 event => panic!("{line}: {event:?}"),
             }
         }
