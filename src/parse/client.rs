@@ -64,8 +64,9 @@ fn octet(text: &[u8], end: u8) -> Option<(u32, &[u8])> {
     let word = match text.first_chunk::<4>() {
         Some(bytes) => u32::from_le_bytes(*bytes),
         None => last_bytes(text),
-    } ^ ONES * 0x30;
-    let others = (((word & ONES * 0x7f) + ONES * (0x80 - 10)) | word) & ONES * 0x80;
+    } ^ (ONES * 0x30);
+    let high = ONES * 0x80;
+    let others = (((word & !high) + ONES * (0x80 - 10)) | word) & high;
     let length = others.trailing_zeros() / 8;
     if !(1..=3).contains(&length) || (word >> (8 * length)) as u8 != end ^ 0x30 {
         return None;
