@@ -57,30 +57,36 @@ pub(crate) fn address4(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
     Some((Ipv4Addr::from_bits(a << 24 | b << 16 | c << 8 | d), rest))
 }
 
-/// One to three digits, up to 255, and their end.
+/// One to three digits, up to 255, and their end: four bytes at once.
 #[inline(always)]
 fn octet(text: &[u8], end: u8) -> Option<(u32, &[u8])> {
-    let bytes = match (text.first_chunk::<4>(), text) {
-        (Some(bytes), _) => *bytes,
-        (None, [a, b, c]) => [*a, *b, *c, 0],
-        (None, [a, b]) => [*a, *b, 0, 0],
-        _ => return None,
-    };
-    let [a, b, c, d] = bytes.map(|byte| byte ^ b'0');
-    let end = end ^ b'0';
-    if a > 9 {
-        None
-    } else if b == end {
-        Some((u32::from(a), text.get(2..)?))
-    } else if b > 9 {
-        None
-    } else if c == end {
-        Some((u32::from(a) * 10 + u32::from(b), text.get(3..)?))
-    } else if c > 9 || d != end {
-        None
-    } else {
-        let octet = u32::from(a) * 100 + u32::from(b) * 10 + u32::from(c);
-        (octet <= 255).then_some((octet, text.get(4..)?))
+    const ONES: u32 = u32::from_ne_bytes([1; 4]);
+    let word = match text.first_chunk::<4>() {
+        Some(bytes) => u32::from_le_bytes(*bytes),
+        None => last_bytes(text),
+    } ^ (ONES * 0x30);
+    let high = ONES * 0x80;
+    let others = (((word & !high) + ONES * (0x80 - 10)) | word) & high;
+    let length = others.trailing_zeros() / 8;
+    if !(1..=3).contains(&length) || (word >> (8 * length)) as u8 != end ^ 0x30 {
+        return None;
+    }
+    // Hundreds, tens, ones, from the lowest byte on.
+    let digits = word << (32 - 8 * length) >> 8;
+    if digits.swap_bytes() > 0x02_05_05_00 {
+        return None;
+    }
+    let octet = digits.wrapping_mul(100 << 16 | 10 << 8 | 1) >> 16 & 0xff;
+    Some((octet, text.get(length as usize + 1..)?))
+}
+
+/// As a word whose missing bytes are zero.
+#[inline]
+fn last_bytes(text: &[u8]) -> u32 {
+    match *text {
+        [a, b] => u32::from_le_bytes([a, b, 0, 0]),
+        [a, b, c] => u32::from_le_bytes([a, b, c, 0]),
+        _ => 0,
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) struct Words<T: 'static> {
     list: &'static [(&'static str, T)],
     /// Where in the list the words that begin with a byte start.
     starts: [u16; 129],
+    /// For each first byte, which second ones there are: a bit for each, five bits wide.
+    seconds: [u32; 128],
 }
 
 /// Only so much of a text is looked at.
@@ -22,12 +24,14 @@ impl<T: Copy + 'static> Words<T> {
     #[expect(clippy::indexing_slicing, reason = "runs when it is compiled")]
     pub(crate) const fn new(list: &'static [(&'static str, T)]) -> Words<T> {
         let mut starts = [0u16; 129];
+        let mut seconds = [0u32; 128];
         let mut byte = 0usize;
         let mut index = 0usize;
         while byte < 128 {
             starts[byte] = index as u16;
             while index < list.len() && list[index].0.as_bytes()[0] as usize == byte {
                 assert!(list[index].0.len() > 1, "a word has two bytes at least");
+                seconds[byte] |= 1 << (list[index].0.as_bytes()[1] & 31);
                 index += 1;
             }
             byte += 1;
@@ -37,47 +41,76 @@ impl<T: Copy + 'static> Words<T> {
             index == list.len(),
             "words must be in the order of their first byte"
         );
-        Words { list, starts }
+        Words {
+            list,
+            starts,
+            seconds,
+        }
     }
 
     /// Calls `found` for each word in the text, in the order of the text, until it says `false`.
     pub(crate) fn find(&self, text: &[u8], mut found: impl FnMut(T) -> bool) {
         let text = text.get(..TEXT_MAX).unwrap_or(text);
         let mut rest = text;
-        let mut begins = true;
         let mut token_begins = true;
+        // How much was left at the next `@`; more than is left means that it is not known.
+        let mut at_sign_left = usize::MAX;
         while let Some((&byte, after)) = rest.split_first() {
+            // Here a word begins, or no letter or digit stands.
             if token_begins {
-                token_begins = false;
-                let end = memchr::memchr(b' ', rest).unwrap_or(rest.len());
-                let token = rest.get(..end).unwrap_or(rest);
-                if memchr::memchr(b'@', token).is_some() {
-                    rest = rest.get(end..).unwrap_or_default();
-                    begins = true;
-                    continue;
+                if at_sign_left > rest.len() {
+                    at_sign_left = memchr::memchr(b'@', rest).map_or(0, |at| rest.len() - at);
+                }
+                if at_sign_left > 0 {
+                    let end = memchr::memchr(b' ', rest).unwrap_or(rest.len());
+                    if rest.len() - at_sign_left < end {
+                        rest = rest.get(end..).unwrap_or_default();
+                        token_begins = false;
+                        continue;
+                    }
                 }
             }
             if byte == b'<'
                 && let Some(end) = memchr::memchr(b'>', after)
             {
                 rest = after.get(end + 1..).unwrap_or_default();
-                begins = true;
+                token_begins = false;
                 continue;
             }
-            if begins {
-                // Most words differ in the second byte; every word has two.
-                let second = after.first().map(u8::to_ascii_lowercase);
+            // Most words differ in the second byte; every word has two.
+            let second = after.first().map_or(0, u8::to_ascii_lowercase);
+            if self.may_begin(byte.to_ascii_lowercase(), second) {
                 for (word, value) in self.beginning_with(byte.to_ascii_lowercase()) {
                     let word = word.as_bytes();
-                    if word.get(1).copied() == second && stands_here(word, rest) && !found(*value) {
+                    if word.get(1) == Some(&second) && stands_here(word, rest) && !found(*value) {
                         return;
                     }
                 }
             }
-            begins = !byte.is_ascii_alphanumeric();
             token_begins = byte == b' ';
             rest = after;
+            if byte.is_ascii_alphanumeric() {
+                while let Some((b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z', after)) =
+                    rest.split_first()
+                {
+                    rest = after;
+                }
+                // What ends the word begins none.
+                if let Some((end, after)) = rest.split_first()
+                    && *end != b'<'
+                {
+                    token_begins = *end == b' ';
+                    rest = after;
+                }
+            }
         }
+    }
+
+    #[inline]
+    fn may_begin(&self, first: u8, second: u8) -> bool {
+        self.seconds
+            .get(usize::from(first))
+            .is_some_and(|seconds| seconds >> (second & 31) & 1 != 0)
     }
 
     /// The first word in the text.

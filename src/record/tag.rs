@@ -58,8 +58,8 @@ impl Default for Seen {
 }
 
 impl Seen {
-    const COUNT: usize = 64;
-    const LENGTH_MAX: usize = 96;
+    const COUNT: usize = 128;
+    const LENGTH_MAX: usize = 80;
 
     /// Where `postfix/` stands behind the host, a daemon and its pid are hashed. Only a guess: what
     /// is kept there is compared.
@@ -70,11 +70,11 @@ impl Seen {
             0 => self.tag_at,
             _ => (blank.trailing_zeros() / 8) as usize + 1,
         };
-        let tag = text.get(tag_at..)?.first_chunk::<21>()?;
+        let tag = text.get(tag_at..)?.first_chunk::<20>()?;
         let daemon = u64::from_le_bytes(*tag.get(8..)?.first_chunk::<8>()?);
         let pid = u64::from_le_bytes(*tag.last_chunk::<8>()?);
         let hash = (daemon ^ pid.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Some((hash >> 58) as usize)
+        Some((hash >> 57) as usize)
     }
 
     #[inline(always)]

@@ -6,7 +6,7 @@
 //! Source: postfix smtpd/smtpd_check.c, smtpd/smtpd_dsn_fix.h.
 
 use super::whatsup::read_codes;
-use crate::parse::cursor::Cursor;
+use crate::parse::cursor::{Cursor, find};
 use crate::parse::event::{Action, Dsn, RejectReason};
 use crate::parse::words::Words;
 
@@ -45,14 +45,26 @@ const CLASSES: &[(&[u8], Class)] = &[
 ];
 
 fn class(text: &[u8]) -> Option<(Class, &[u8])> {
+    let first = text.first();
     CLASSES.iter().find_map(|&(name, class)| {
+        if name.first() != first {
+            return None;
+        }
         let why = text.strip_prefix(name)?.strip_prefix(b" rejected: ")?;
         Some((class, why))
     })
 }
 
 /// Texts without a class, at the start or after `<what>: `.
+#[inline]
 fn without_class(text: &[u8]) -> Option<RejectReason> {
+    match text.first() {
+        Some(b'R' | b'T' | b'S' | b'I' | b'M' | b'b') => without_class_rare(text),
+        _ => None,
+    }
+}
+
+fn without_class_rare(text: &[u8]) -> Option<RejectReason> {
     let starts = |word: &[u8]| text.starts_with(word);
     Some(if starts(b"Relay access denied") {
         RejectReason::RelayDenied
@@ -70,7 +82,7 @@ fn without_class(text: &[u8]) -> Option<RejectReason> {
         RejectReason::Policy
     } else if let Some(rest) = text.strip_prefix(b"Service unavailable; ") {
         // The default of default_rbl_reply; rbl_reply_maps may say anything.
-        if memchr::memmem::find(rest, b"blocked using ").is_some() {
+        if find(rest, b"blocked using ").is_some() {
             RejectReason::Blocklist
         } else {
             return None;
@@ -89,9 +101,9 @@ fn of_smtpd(code: Option<u16>, dsn: Option<Dsn>, text: &[u8]) -> RejectReason {
     }
     if text.starts_with(b"<") {
         // The first `>: ` that Postfix's own words follow.
-        for at in memchr::memmem::find_iter(text, b">: ") {
-            let Some(rest) = text.get(at + 3..) else {
-                break;
+        for at in memchr::memchr_iter(b'>', text) {
+            let Some(rest) = text.get(at..).and_then(|text| text.strip_prefix(b">: ")) else {
+                continue;
             };
             if let Some(reason) = without_class(rest) {
                 return reason;
@@ -101,7 +113,7 @@ fn of_smtpd(code: Option<u16>, dsn: Option<Dsn>, text: &[u8]) -> RejectReason {
             }
         }
     }
-    if memchr::memmem::find(text, b" Server local data error").is_some() {
+    if find(text, b" Server local data error").is_some() {
         return RejectReason::Resources;
     }
     match code {

@@ -105,14 +105,12 @@ pub(super) struct Fields<'a> {
 /// line's sender, recipient and HELO wrong, nothing else.
 pub(super) fn split_text(text: &[u8]) -> (&[u8], Fields<'_>) {
     let begins_fields = |after: &[u8]| {
-        const NEXT: &[&[u8]] = &[
-            b" from=<",
-            b" to=<",
-            b" proto=",
-            b" helo=<",
-            b" sasl_method=",
-        ];
-        after.is_empty() || NEXT.iter().any(|next| after.starts_with(next))
+        after.is_empty()
+            || after.starts_with(b" from=<")
+            || after.starts_with(b" to=<")
+            || after.starts_with(b" proto=")
+            || after.starts_with(b" helo=<")
+            || after.starts_with(b" sasl_method=")
     };
     memchr::memchr_iter(b';', text)
         .filter_map(|at| {
@@ -130,13 +128,12 @@ pub(super) fn read_fields(text: &[u8]) -> Option<Fields<'_>> {
     let mut fields = Fields::default();
     let mut cursor = Cursor::new(text);
     if cursor.eat(b" from=<") {
-        fields.sender = Some(read_address(
-            &mut cursor,
-            &[b" to=<", b" proto=", b" helo=<", b": "],
-        )?);
+        fields.sender = Some(read_address(&mut cursor, |after| {
+            after.starts_with(b" to=<") || follows_recipient(after)
+        })?);
     }
     if cursor.eat(b" to=<") {
-        fields.recipient = Some(read_address(&mut cursor, &[b" proto=", b" helo=<", b": "])?);
+        fields.recipient = Some(read_address(&mut cursor, follows_recipient)?);
     }
     if cursor.eat(b" proto=") {
         let rest = cursor.rest();
@@ -195,15 +192,24 @@ fn split_user(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((before, user))
 }
 
+/// A field behind the recipient, or the end of the line.
+#[inline]
+fn follows_recipient(after: &[u8]) -> bool {
+    after.starts_with(b" proto=")
+        || after.starts_with(b" helo=<")
+        || after.starts_with(b": ")
+        || after.is_empty()
+        || after.starts_with(b" sasl_")
+}
+
 /// An address up to its `>`: quoted as RFC 5321 has it, else the first `>` that the next field or
 /// the end of the line follows.
-fn read_address<'a>(cursor: &mut Cursor<'a>, next: &[&[u8]]) -> Option<&'a [u8]> {
+#[inline]
+fn read_address<'a>(
+    cursor: &mut Cursor<'a>,
+    follows: impl Fn(&'a [u8]) -> bool,
+) -> Option<&'a [u8]> {
     let text = cursor.rest();
-    let follows = |after: &[u8]| {
-        after.is_empty()
-            || after.starts_with(b" sasl_")
-            || next.iter().any(|field| after.starts_with(field))
-    };
     let skip = match text.strip_prefix(b"\"").and_then(quoted_length) {
         Some(length) => length + 1,
         None => 0,
