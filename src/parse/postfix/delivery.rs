@@ -267,7 +267,9 @@ fn odd_relay(text: &[u8]) -> Option<Relay<'_>> {
             address,
             port: port(cursor.rest()),
         }),
-        None if memchr::memchr(b'/', inside).is_some() => Some(Relay::Socket { name, path: inside }),
+        None if memchr::memchr(b'/', inside).is_some() => {
+            Some(Relay::Socket { name, path: inside })
+        }
         None => None,
     }
 }

@@ -44,7 +44,7 @@ fn others_and_digits(word: u64) -> (u64, u64) {
     // Seven bits a byte, so that no sum runs over into the next.
     let low = word & !HIGHS;
     let digits = (low + ONES * (0x80 - 0x30)) & !(low + ONES * (0x80 - 0x3a)) & !word & HIGHS;
-    let lower = low | ONES * 0x20;
+    let lower = low | (ONES * 0x20);
     let letters = (lower + ONES * (0x80 - 0x61)) & !(lower + ONES * (0x80 - 0x7b)) & !word & HIGHS;
     (HIGHS ^ (digits | letters), digits)
 }
