@@ -541,12 +541,14 @@ pub enum Action {
     Note,
 }
 
-/// `QID-or-NOQUEUE: ACTION: STAGE from CLIENT: TEXT; from=<> to=<> proto= helo=<>`.
+/// `QID-or-NOQUEUE: ACTION: STAGE from CLIENT: TEXT; from=<> to=<> proto= helo=<>`, or smtpd's
+/// `WHAT limit exceeded: N from CLIENT for service S`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Acted<'a> {
     pub queue_id: Option<&'a [u8]>,
     pub action: Action,
-    /// The action word as logged.
+    /// The action word as logged; empty where a limit was exceeded (`Connection rate limit
+    /// exceeded: ...`), as no word tells of the refusal then.
     pub word: &'a [u8],
     pub stage: Stage,
     /// The default (no address) for mail from the host itself, `from local`.

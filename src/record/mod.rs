@@ -82,7 +82,10 @@ impl Headers {
     /// mx1 last message repeated 3 times`) is a header without a program.
     #[inline]
     pub fn read<'a>(&mut self, line: &'a [u8]) -> Record<'a> {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = match line {
+            [line @ .., b'\r'] => line,
+            _ => line,
+        };
         let (priority, line) = priority::cut(line);
         let Some((time_ms, tagged)) = self.header(line) else {
             return Record {

@@ -7,7 +7,7 @@
 const PRIORITY_MAX: u16 = 191;
 
 /// The severity and the rest; the line as it was where no `<PRI>` stands before it.
-#[inline]
+#[inline(always)]
 pub(super) fn cut(line: &[u8]) -> (Option<u8>, &[u8]) {
     match line {
         [b'<', rest @ ..] => match number(rest) {
@@ -19,6 +19,7 @@ pub(super) fn cut(line: &[u8]) -> (Option<u8>, &[u8]) {
 }
 
 /// `22>`: one to three digits.
+#[inline(never)]
 fn number(text: &[u8]) -> Option<(u16, &[u8])> {
     let digit = |byte: &u8| u16::from(byte.wrapping_sub(b'0'));
     let (priority, rest) = match text {

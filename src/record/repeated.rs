@@ -16,6 +16,7 @@ pub(super) fn cut(message: &[u8]) -> (u32, &[u8]) {
     unwrap(message).unwrap_or((1, message))
 }
 
+#[inline(never)]
 fn unwrap(message: &[u8]) -> Option<(u32, &[u8])> {
     let rest = message.strip_prefix(b"message repeated ")?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();

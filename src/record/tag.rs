@@ -19,164 +19,133 @@ pub(super) struct Tagged<'a> {
 }
 
 /// Hosts and tags of the lines before: a log has few, and need not look through them again.
-#[derive(Debug, Clone, Default)]
+///
+/// Kept is what is whole, `mx1 postfix/smtpd[4242]: `: no byte behind it had a say in how it was split.
+#[derive(Debug, Clone)]
 pub(super) struct Seen {
-    host: Host,
-    tags: Tags,
+    /// Each where a hash of some of its bytes says.
+    kept: [Kept; Seen::COUNT],
+    /// Where the tag began in the last line whose host is long.
+    tag_at: usize,
 }
 
-/// The last line's, up to `length`, with its blank; 0 where none is kept.
-#[derive(Debug, Clone)]
-struct Host {
-    text: [u8; Host::LENGTH_MAX],
-    length: usize,
-}
-
-impl Default for Host {
-    fn default() -> Self {
-        Host {
-            text: [0; Host::LENGTH_MAX],
-            length: 0,
-        }
-    }
-}
-
-impl Host {
-    /// A shorter one is found as fast as it is compared.
-    const LENGTH_MIN: usize = 9;
-    const LENGTH_MAX: usize = 64;
-
-    /// The same host again, and what stands behind its blank.
-    #[inline(always)]
-    fn cut<'a>(&self, text: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-        if text.first_chunk::<8>()? != self.text.first_chunk::<8>()? {
-            return None;
-        }
-        let rest = text.strip_prefix(self.text.get(..self.length)?)?;
-        Some((text.get(..self.length.checked_sub(1)?)?, rest))
-    }
-
-    fn keep(&mut self, text: &[u8], length: usize) {
-        if (Host::LENGTH_MIN..=Host::LENGTH_MAX).contains(&length)
-            && let (Some(kept), Some(host)) = (self.text.get_mut(..length), text.get(..length))
-        {
-            kept.copy_from_slice(host);
-            self.length = length;
-        }
-    }
-}
-
-/// Tags with a pid, each where a hash of some of its bytes says.
-#[derive(Debug, Clone)]
-struct Tags {
-    kept: [KeptTag; Tags::COUNT],
-}
-
-/// `postfix/smtpd[4242]: `, up to `length`; 0 where none is kept.
 #[derive(Debug, Clone, Copy)]
-struct KeptTag {
-    text: [u8; Tags::LENGTH_MAX],
+struct Kept {
+    text: [u8; Seen::LENGTH_MAX],
+    /// 0 where none is kept.
     length: u8,
-    program_length: u8,
+    host_end: u8,
+    program_from: u8,
+    program_end: u8,
     pid: u32,
 }
 
-impl Default for Tags {
+impl Default for Seen {
     fn default() -> Self {
-        Tags {
-            kept: [KeptTag {
-                text: [0; Tags::LENGTH_MAX],
-                length: 0,
-                program_length: 0,
-                pid: 0,
-            }; Tags::COUNT],
+        let none = Kept {
+            text: [0; Seen::LENGTH_MAX],
+            length: 0,
+            host_end: 0,
+            program_from: 0,
+            program_end: 0,
+            pid: 0,
+        };
+        Seen {
+            kept: [none; Seen::COUNT],
+            tag_at: 0,
         }
     }
 }
 
-impl Tags {
+impl Seen {
     const COUNT: usize = 64;
-    const LENGTH_MAX: usize = 40;
+    const LENGTH_MAX: usize = 96;
 
-    /// Where `postfix/` is followed by a daemon and its pid, these tell them apart.
+    /// Where `postfix/` stands behind the host, a daemon and its pid are hashed. Only a guess: what
+    /// is kept there is compared.
     #[inline(always)]
-    fn slot(text: &[u8]) -> Option<usize> {
-        let (_, daemon) = text.split_first_chunk::<8>()?;
-        let (_, pid) = text.split_first_chunk::<13>()?;
-        let daemon = u64::from_le_bytes(*daemon.first_chunk::<8>()?);
-        let pid = u64::from_le_bytes(*pid.first_chunk::<8>()?);
+    fn slot(&self, text: &[u8]) -> Option<usize> {
+        let blank = equal(u64::from_le_bytes(*text.first_chunk::<8>()?), b' ') & HIGHS;
+        let tag_at = match blank {
+            0 => self.tag_at,
+            _ => (blank.trailing_zeros() / 8) as usize + 1,
+        };
+        let tag = text.get(tag_at..)?.first_chunk::<21>()?;
+        let daemon = u64::from_le_bytes(*tag.get(8..)?.first_chunk::<8>()?);
+        let pid = u64::from_le_bytes(*tag.last_chunk::<8>()?);
         let hash = (daemon ^ pid.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Some((hash >> 58) as usize)
     }
 
-    /// A tag that was here before: program, pid and message.
     #[inline(always)]
-    fn cut<'a>(&self, text: &'a [u8], slot: usize) -> Option<(&'a [u8], u32, &'a [u8])> {
+    fn cut<'a>(&self, text: &'a [u8], slot: usize) -> Option<Tagged<'a>> {
         let kept = self.kept.get(slot)?;
-        let message = text.strip_prefix(kept.text.get(..usize::from(kept.length))?)?;
-        let program = text.get(..usize::from(kept.program_length))?;
-        (kept.length != 0).then_some((program, kept.pid, message))
+        let (seen, message) = text.split_at_checked(usize::from(kept.length))?;
+        if seen.is_empty() || seen != kept.text.get(..seen.len())? {
+            return None;
+        }
+        Some(Tagged {
+            host: seen.get(..usize::from(kept.host_end))?,
+            program: seen.get(usize::from(kept.program_from)..usize::from(kept.program_end))?,
+            pid: Some(kept.pid),
+            message,
+        })
     }
 
-    /// Only one that is whole, with the blank behind it: then no other byte has a say in it.
-    fn keep(&mut self, text: &[u8], slot: usize, program: &[u8], pid: u32, message: &[u8]) {
-        let length = text.len() - message.len();
-        if let Some(kept) = self.kept.get_mut(slot)
-            && let Some(tag @ [.., b':', b' ']) = text.get(..length)
-            && let Some(bytes) = kept.text.get_mut(..length)
+    #[inline(never)]
+    fn split_new<'a>(&mut self, text: &'a [u8]) -> Tagged<'a> {
+        let tagged = split_anew(text);
+        // Both are counted from the end, as a host of `-` is none.
+        let length = text.len() - tagged.message.len();
+        if let Some(pid) = tagged.pid
+            && let Some(seen @ [.., b']', b':', b' ']) = text.get(..length)
+            && length <= Seen::LENGTH_MAX
+            && let Some(program_end) = memchr::memrchr(b'[', seen)
+            && let Some(program_from) = program_end.checked_sub(tagged.program.len())
         {
-            bytes.copy_from_slice(tag);
-            kept.length = length as u8;
-            kept.program_length = program.len() as u8;
-            kept.pid = pid;
+            if program_from > 8 {
+                self.tag_at = program_from;
+            }
+            if let Some(slot) = self.slot(text)
+                && let Some(kept) = self.kept.get_mut(slot)
+                && let Some(bytes) = kept.text.get_mut(..length)
+            {
+                bytes.copy_from_slice(seen);
+                kept.length = length as u8;
+                kept.host_end = tagged.host.len() as u8;
+                kept.program_from = program_from as u8;
+                kept.program_end = program_end as u8;
+                kept.pid = pid;
+            }
         }
+        tagged
     }
 }
 
 /// Splits what stands behind a stamp.
-///
+#[inline(always)]
+pub(super) fn split<'a>(text: &'a [u8], seen: &mut Seen) -> Tagged<'a> {
+    match seen.slot(text).and_then(|slot| seen.cut(text, slot)) {
+        Some(tagged) => tagged,
+        None => seen.split_new(text),
+    }
+}
+
 /// The host may be missing: glibc's syslog(3) writes none to `/dev/log`, a daemon's own file has
 /// none. It is told by its end: a tag's first word ends in `:` or has `]:` in it, a host's never
 /// does, though both may have colons and brackets (`2001:db8::25`, `[192.0.2.1]`).
 /// Where no tag follows, the program is empty and the message is all that stands there.
-#[inline(always)]
-pub(super) fn split<'a>(text: &'a [u8], seen: &mut Seen) -> Tagged<'a> {
-    let (host, rest) = match seen.host.cut(text) {
-        Some(known) => known,
-        None => match word_end(text) {
-            Some((at, b' ')) if at <= HOST_MAX => match cut(text, at) {
-                // Postfix's own file where myhostname has no first label: two blanks, no host.
-                Some((host, rest)) => {
-                    seen.host.keep(text, at + 1);
-                    (nil_to_empty(host), rest)
-                }
-                None => (&b""[..], text),
-            },
-            Some((_, b':' | b'[')) => return split_rare(text),
-            _ => (&b""[..], text),
+fn split_anew(text: &[u8]) -> Tagged<'_> {
+    let (host, rest) = match word_end(text) {
+        Some((at, b' ')) if at <= HOST_MAX => match cut(text, at) {
+            // Postfix's own file where myhostname has no first label: two blanks, no host.
+            Some((host, rest)) => (nil_to_empty(host), rest),
+            None => (&b""[..], text),
         },
+        Some((_, b':' | b'[')) => return split_rare(text),
+        _ => (&b""[..], text),
     };
-    match Tags::slot(rest) {
-        Some(slot) => match seen.tags.cut(rest, slot) {
-            Some((program, pid, message)) => Tagged {
-                host,
-                program,
-                pid: Some(pid),
-                message,
-            },
-            None => with_new_tag(host, rest, slot, &mut seen.tags),
-        },
-        None => with_tag(host, rest),
-    }
-}
-
-#[inline(never)]
-fn with_new_tag<'a>(host: &'a [u8], text: &'a [u8], slot: usize, tags: &mut Tags) -> Tagged<'a> {
-    let tagged = with_tag(host, text);
-    if let Some(pid) = tagged.pid {
-        tags.keep(text, slot, tagged.program, pid, tagged.message);
-    }
-    tagged
+    with_tag(host, rest)
 }
 
 /// No host; or one with a colon or a bracket in it.

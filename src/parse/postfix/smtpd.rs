@@ -5,10 +5,10 @@
 
 use super::{delivery, process, queue_id, tls, whatsup};
 use crate::parse::client::client;
-use crate::parse::cursor::{Cursor, rsplit_once, split_once};
+use crate::parse::cursor::{Cursor, find, split_once};
 use crate::parse::event::{
     Acted, Action, AuthFailure, AuthReason, Client, ClientAccepted, CommandCount, CommandCounts,
-    Event, LossKind, RejectReason, Stage,
+    Dsn, Event, LossKind, RejectReason, Stage,
 };
 
 #[inline]
@@ -134,7 +134,7 @@ fn accepted<'a>(queue_id: Option<&'a [u8]>, rest: &'a [u8]) -> Option<ClientAcce
             b", orig_client=",
         ]
         .iter()
-        .filter_map(|next| memchr::memmem::find(after, next))
+        .filter_map(|next| find(after, next))
         .min()
         .unwrap_or(after.len());
         let (user, after) = after.split_at_checked(end)?;
@@ -222,65 +222,49 @@ fn warning(message: &[u8]) -> Option<Event<'_>> {
         }
         return None;
     }
-    if let Some(acted) = limit(rest) {
-        return Some(Event::Acted(acted));
-    }
-    // Source: smtpd/smtpd.c auth_cmd; the client is told 450 and has not been heard.
-    let (count, from) = split_once(
-        rest.strip_prefix(b"AUTH command rate limit exceeded: ")?,
-        b" from ",
-    )?;
-    let mut cursor = Cursor::new(from);
-    let client = client(&mut cursor)?;
-    if !count.iter().all(u8::is_ascii_digit) || !cursor.eat(b" for service ") {
-        return None;
-    }
-    Some(Event::AuthFailure(AuthFailure {
-        client,
-        mechanism: b"",
-        user: None,
-        reason: AuthReason::RateLimited,
-        text: rest,
-    }))
+    limited(rest)
 }
 
-/// `Connection rate limit exceeded: N from C for service S`: the client was refused, and no `reject`
-/// line follows. Source: smtpd/smtpd.c.
-fn limit(rest: &[u8]) -> Option<Acted<'_>> {
-    const LIMITS: [(&[u8], Stage, u16); 5] = [
-        (
-            b"Connection concurrency limit exceeded: ",
-            Stage::Connect,
-            421,
-        ),
-        (b"Connection rate limit exceeded: ", Stage::Connect, 421),
-        (
-            b"Message delivery request rate limit exceeded: ",
-            Stage::Mail,
-            450,
-        ),
-        (b"Recipient address rate limit exceeded: ", Stage::Rcpt, 450),
-        (
-            b"New TLS session rate limit exceeded: ",
-            Stage::Starttls,
-            421,
-        ),
-    ];
-    let (after, stage, code) = LIMITS
-        .iter()
-        .find_map(|(begin, stage, code)| Some((rest.strip_prefix(*begin)?, *stage, *code)))?;
-    let (count, from) = split_once(after, b" from ")?;
+/// `WHAT limit exceeded: N from C for service S`: anvil(8) has counted too many.
+///
+/// Source: smtpd/smtpd.c smtpd_proto (421 at the connection), starttls_cmd (454), auth_cmd (450),
+/// mail_cmd (450), rcpt_cmd (450). No `reject:` line tells of these.
+fn limited(rest: &[u8]) -> Option<Event<'_>> {
+    let (what, rest_of) = split_once(rest, b" limit exceeded: ")?;
+    let (count, from) = split_once(rest_of, b" from ")?;
     let mut cursor = Cursor::new(from);
     let client = client(&mut cursor)?;
     if !count.iter().all(u8::is_ascii_digit) || !cursor.eat(b" for service ") {
         return None;
     }
-    Some(Acted {
+    let (stage, code, dsn) = match what {
+        b"AUTH command rate" => {
+            return Some(Event::AuthFailure(AuthFailure {
+                client,
+                mechanism: b"",
+                user: None,
+                reason: AuthReason::RateLimited,
+                text: rest,
+            }));
+        }
+        b"Connection rate" | b"Connection concurrency" => (Stage::Connect, 421, (4, 7, 0)),
+        b"New TLS session rate" => (Stage::Starttls, 454, (4, 7, 0)),
+        b"Message delivery request rate" => (Stage::Mail, 450, (4, 7, 1)),
+        b"Recipient address rate" => (Stage::Rcpt, 450, (4, 7, 1)),
+        _ => return None,
+    };
+    let (class, subject, detail) = dsn;
+    Some(Event::Acted(Acted {
         client,
         code: Some(code),
+        dsn: Some(Dsn {
+            class,
+            subject,
+            detail,
+        }),
         reason: RejectReason::RateLimit,
-        ..whatsup::without_client(None, Action::Reject, b"reject", stage, rest)
-    })
+        ..whatsup::without_client(None, Action::Reject, b"", stage, rest)
+    }))
 }
 
 fn sasl<'a>(client: Client<'a>, mut cursor: Cursor<'a>) -> Option<AuthFailure<'a>> {
@@ -299,12 +283,12 @@ fn sasl<'a>(client: Client<'a>, mut cursor: Cursor<'a>) -> Option<AuthFailure<'a
     }
     cursor.eat(b" ");
     let text = cursor.rest();
-    let user = match rsplit_once(text, b", sasl_username=") {
-        Some((_, b"" | b"(unavailable)")) | None => None,
-        Some((_, user)) => Some(user),
+    // The name is what the client typed, and may hold the same words: the first are the server's.
+    let (said, user) = match split_once(text, b", sasl_username=") {
+        Some((said, b"" | b"(unavailable)")) => (said, None),
+        Some((said, user)) => (said, Some(user)),
+        None => (text, None),
     };
-    // A name may hold the same words: only what stands before the first is the server's.
-    let said = split_once(text, b", sasl_username=").map_or(text, |(said, _)| said);
     Some(AuthFailure {
         client,
         mechanism,
@@ -317,7 +301,7 @@ fn sasl<'a>(client: Client<'a>, mut cursor: Cursor<'a>) -> Option<AuthFailure<'a
 /// Cyrus SASL's own words (lib/common.c sasl_errstring), Dovecot's, or the last challenge, which is
 /// all that Postfix knew before it had `(reason unavailable)`.
 fn auth_reason(said: &[u8]) -> AuthReason {
-    let has = |word: &[u8]| memchr::memmem::find(said, word).is_some();
+    let has = |word: &[u8]| find(said, word).is_some();
     match said {
         b"" | b"(reason unavailable)" | b"authentication failure" | b"authentication failed" => {
             AuthReason::BadCredentials
@@ -433,7 +417,6 @@ pub(super) fn is_own(message: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::event::Dsn;
     use std::net::IpAddr;
 
     const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
@@ -738,58 +721,6 @@ mod tests {
     }
 
     #[test]
-    fn limits() {
-        for (line, stage, code) in [
-            (
-                "warning: Connection rate limit exceeded: 31 from mail.example.com[192.0.2.7] for service smtp",
-                Stage::Connect,
-                421,
-            ),
-            (
-                "warning: Connection concurrency limit exceeded: 51 from mail.example.com[192.0.2.7] for service smtp",
-                Stage::Connect,
-                421,
-            ),
-            (
-                "warning: Message delivery request rate limit exceeded: 3 from mail.example.com[192.0.2.7] for service 192.0.2.25:2526",
-                Stage::Mail,
-                450,
-            ),
-            (
-                "warning: Recipient address rate limit exceeded: 101 from mail.example.com[192.0.2.7] for service smtp",
-                Stage::Rcpt,
-                450,
-            ),
-            (
-                "warning: New TLS session rate limit exceeded: 9 from mail.example.com[192.0.2.7] for service smtp",
-                Stage::Starttls,
-                421,
-            ),
-        ] {
-            match parse(line.as_bytes()) {
-                Event::Acted(acted) => assert_eq!(
-                    (
-                        acted.action,
-                        acted.stage,
-                        acted.code,
-                        acted.reason,
-                        acted.client
-                    ),
-                    (
-                        Action::Reject,
-                        stage,
-                        Some(code),
-                        RejectReason::RateLimit,
-                        CLIENT
-                    ),
-                    "{line}"
-                ),
-                event => panic!("{line}: {event:?}"),
-            }
-        }
-    }
-
-    #[test]
     fn before_queue_filters() {
         let line = b"proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as 9F3B1C02D7; from=<a@b> to=<c@d> proto=ESMTP helo=<x>";
         let accepted = Event::ProxyAccepted {
@@ -932,7 +863,9 @@ mod tests {
         for line in [
             "warning: SASL authentication failure: Password verification failed",
             "warning: SASL: Connect to Dovecot auth socket 'private/auth' failed: Connection refused",
-            "warning: Connection rate limit exceeded: 61 from unknown[192.0.2.7] for service smtp",
+            "warning: Command rate limit exceeded: 61 from unknown[192.0.2.7] for service smtp",
+            "warning: Connection rate limit exceeded: many from unknown[192.0.2.7] for service smtp",
+            "warning: Connection rate limit exceeded: 61 from unknown[192.0.2.7]",
             "warning: hostname x.example.com does not resolve to address 192.0.2.7: Name or service not known",
             "warning: unknown[192.0.2.7]: request longer than 2048: x...",
             "warning: non-SMTP command from unknown[192.0.2.7]: GET / HTTP/1.1",
@@ -950,6 +883,97 @@ mod tests {
         }
     }
 
+    /// What is limited before it is heard.
+    #[test]
+    fn limits() {
+        for (line, stage, code, dsn) in [
+            (
+                "warning: Connection concurrency limit exceeded: 51 from mail.example.com[192.0.2.7] for service smtp",
+                Stage::Connect,
+                421,
+                (4, 7, 0),
+            ),
+            (
+                "warning: Connection rate limit exceeded: 61 from mail.example.com[192.0.2.7] for service smtp",
+                Stage::Connect,
+                421,
+                (4, 7, 0),
+            ),
+            (
+                "warning: New TLS session rate limit exceeded: 11 from mail.example.com[192.0.2.7] for service submission",
+                Stage::Starttls,
+                454,
+                (4, 7, 0),
+            ),
+            (
+                "warning: Message delivery request rate limit exceeded: 101 from mail.example.com[192.0.2.7] for service smtp",
+                Stage::Mail,
+                450,
+                (4, 7, 1),
+            ),
+            (
+                "warning: Recipient address rate limit exceeded: 201 from mail.example.com[192.0.2.7] for service smtp",
+                Stage::Rcpt,
+                450,
+                (4, 7, 1),
+            ),
+        ] {
+            let (class, subject, detail) = dsn;
+            assert_eq!(
+                parse(line.as_bytes()),
+                Event::Acted(Acted {
+                    queue_id: None,
+                    action: Action::Reject,
+                    word: b"",
+                    stage,
+                    client: CLIENT,
+                    code: Some(code),
+                    dsn: Some(Dsn {
+                        class,
+                        subject,
+                        detail,
+                    }),
+                    reason: RejectReason::RateLimit,
+                    text: &line.as_bytes()["warning: ".len()..],
+                    sender: None,
+                    recipient: None,
+                    protocol: None,
+                    helo: None,
+                    user: None,
+                }),
+                "{line}"
+            );
+        }
+    }
+
+    /// The name that a client types begins behind the server's reason, whatever it holds.
+    #[test]
+    fn typed_names() {
+        for (said, user) in [
+            ("UGFzc3dvcmQ6, sasl_username=bob", Some("bob")),
+            (
+                "UGFzc3dvcmQ6, sasl_username=x, sasl_username=alice@example.com",
+                Some("x, sasl_username=alice@example.com"),
+            ),
+            (
+                "UGFzc3dvcmQ6, sasl_username=x, sasl_username=(unavailable)",
+                Some("x, sasl_username=(unavailable)"),
+            ),
+            ("UGFzc3dvcmQ6, sasl_username=(unavailable)", None),
+            ("UGFzc3dvcmQ6, sasl_username=", None),
+        ] {
+            let line =
+                format!("warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: {said}");
+            match parse(line.as_bytes()) {
+                Event::AuthFailure(failure) => {
+                    assert_eq!(failure.user, user.map(str::as_bytes), "{line}");
+                    assert_eq!(failure.reason, AuthReason::BadCredentials, "{line}");
+                }
+                event => panic!("{event:?}"),
+            }
+        }
+    }
+
     /// A name, a HELO that carry another line's words.
     #[test]
     fn hostile() {
@@ -957,7 +981,10 @@ mod tests {
         match parse(line) {
             Event::AuthFailure(failure) => {
                 assert_eq!(failure.client.address, Some(ADDRESS));
-                assert_eq!(failure.user, Some(&b"victim"[..]));
+                assert_eq!(
+                    failure.user,
+                    Some(&b"account disabled from x[192.0.2.66], sasl_username=victim"[..])
+                );
                 assert_eq!(failure.reason, AuthReason::BadCredentials);
             }
             event => panic!("{event:?}"),
