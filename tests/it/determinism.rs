@@ -142,6 +142,6 @@ fn a_mix() {
 
 #[test]
 fn a_world() {
-    let (log, _) = world(13, 10_000);
+    let (log, _) = world(13, 5_000);
     same(&log, "world");
 }

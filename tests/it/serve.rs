@@ -275,7 +275,7 @@ fn a_missing_file_appears() {
 #[test]
 fn an_unreadable_file_is_said_and_served() {
     let log = Log::new("");
-    fs::set_permissions(&log.path, fs::Permissions::from_mode(0)).expect("ours");
+    fs::set_permissions(&log.path, fs::Permissions::from_mode(0o000)).expect("ours");
     if File::open(&log.path).is_ok() {
         // Root may read anything: a file in a file's place is as unreadable.
         return unreadable_for_root(&log);
