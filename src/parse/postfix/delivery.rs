@@ -3,7 +3,9 @@
 //! Source: postfix global/log_adhoc.c; `delays=` and `dsn=` since 2.3, `tls=` since 3.11. Printed
 //! by the agents themselves, by qmgr (a destination that is not tried now) and by cleanup.
 //!
-//!     QID: to=<a>[, orig_to=<b>], relay=R[, conn_use=N], delay=D[, delays=A/B/C/D][, tls=F][, dsn=X.Y.Z], status=WORD (TEXT)
+//! ```text
+//! QID: to=<a>[, orig_to=<b>], relay=R[, conn_use=N], delay=D[, delays=A/B/C/D][, tls=F][, dsn=X.Y.Z], status=WORD (TEXT)
+//! ```
 //!
 //! Hostile: both addresses, and all after `status=WORD (`.
 

@@ -1,6 +1,8 @@
 //! What smtpd and cleanup did to mail, with all that they know of it.
 //!
-//!     ACTION: STAGE from CLIENT: TEXT; from=<a> to=<b> proto=P helo=<h>[ sasl_method=M sasl_username=U]
+//! ```text
+//! ACTION: STAGE from CLIENT: TEXT; from=<a> to=<b> proto=P helo=<h>[ sasl_method=M sasl_username=U]
+//! ```
 //!
 //! Source: postfix smtpd/smtpd_check.c log_whatsup; smtpd/smtpd.c check_milter_reply;
 //! cleanup/cleanup_milter.c cleanup_milter_apply. Fields only where known; `sasl_*` since 3.10.
