@@ -620,7 +620,8 @@ pub struct Delivery<'a> {
     pub queued_as: Option<&'a [u8]>,
     /// local(8)'s own words `forwarded as Q`: only of local(8).
     pub forwarded_as: Option<&'a [u8]>,
-    /// Address in local smtp(8)'s own words `connect to H[IP]:25: ...` where `relay=none`.
+    /// Address in Postfix's own words `[delivery temporarily suspended: ]connect to H[IP]:25: ...`
+    /// where `relay=none`; of a socket see `unreachable_socket`.
     pub unreachable: Option<IpAddr>,
 }
 

@@ -11,8 +11,8 @@ use super::cursor::{Cursor, split_once};
 use super::event::{Delivery, Dsn, FailureReason, Provider, Relay};
 use super::postfix::read_dsn;
 use super::reply_words::{
-    AGAIN, AUTH, DENIED, DOMAIN, FULL, Found, GREYLIST, LISTED, LOOP, NOT_US, POLICY, RATE,
-    REPUTATION, SIZE, SPAM, TLS, UNKNOWN,
+    AGAIN, AUTH, DENIED, DOMAIN, FULL, Found, GREYLIST, LIST, LISTED, LOOP, POLICY, RATE,
+    REPUTATION, SENDER, SIZE, SPAM, TLS, UNKNOWN,
 };
 
 impl<'a> Delivery<'a> {
@@ -27,7 +27,7 @@ impl<'a> Delivery<'a> {
             return None;
         };
         let found = Found::of(reply.text);
-        if !found.is_about_our_address() {
+        if !found.is_about_our_address(is_of_recipient(reply.dsn.or(self.dsn))) {
             return None;
         }
         Some(
@@ -202,16 +202,26 @@ fn of_dsn(dsn: Option<Dsn>) -> Option<FailureReason> {
     })
 }
 
+/// Codes that are given for recipients.
+fn is_of_recipient(dsn: Option<Dsn>) -> bool {
+    dsn.is_some_and(|dsn| matches!((dsn.subject, dsn.detail), (1, 0 | 1 | 6 | 10) | (2, 1 | 2)))
+}
+
 fn of_reply(code: Option<u16>, dsn: Option<Dsn>, text: &[u8]) -> FailureReason {
     let found = Found::of(text);
     // Some give 5.1.1 to what is about us; these words are stronger.
-    if found.has(GREYLIST) || found.is_about_our_address() {
+    if found.has(GREYLIST) || found.is_about_our_address(is_of_recipient(dsn)) {
         return of_words(code, dsn, found);
     }
-    match of_dsn(dsn) {
+    let reason = match of_dsn(dsn) {
         Some(reason) => reason,
         None => of_words(code, dsn, found),
+    };
+    // The user that they do not know is our sender, whatever the code.
+    if reason == FailureReason::UserUnknown && found.has(SENDER) {
+        return FailureReason::Policy;
     }
+    reason
 }
 
 fn of_words(code: Option<u16>, dsn: Option<Dsn>, found: Found) -> FailureReason {
@@ -223,10 +233,12 @@ fn of_words(code: Option<u16>, dsn: Option<Dsn>, found: Found) -> FailureReason 
         FailureReason::Loop
     } else if has(GREYLIST) {
         FailureReason::Greylisted
-    } else if has(REPUTATION) && !has(NOT_US) {
-        FailureReason::Reputation
-    } else if has(LISTED) && !has(NOT_US) {
-        FailureReason::Blocklisted
+    } else if found.is_about_our_address(is_of_recipient(dsn)) {
+        if has(REPUTATION) {
+            FailureReason::Reputation
+        } else {
+            FailureReason::Blocklisted
+        }
     } else if has(RATE) {
         FailureReason::RateLimited
     } else if has(AUTH) || matches!(code, Some(530 | 534 | 535 | 538)) {
@@ -248,7 +260,7 @@ fn of_words(code: Option<u16>, dsn: Option<Dsn>, found: Found) -> FailureReason 
         FailureReason::Policy
     } else if has(AGAIN) && is_dsn(7, &[1]) && matches!(code, Some(450 | 451)) {
         FailureReason::Greylisted
-    } else if has(DENIED) || dsn.is_some_and(|dsn| dsn.subject == 7) {
+    } else if has(DENIED | LISTED | LIST | REPUTATION) || dsn.is_some_and(|dsn| dsn.subject == 7) {
         FailureReason::Policy
     } else if is_dsn(1, &[2]) || is_dsn(4, &[3, 4]) || has(DOMAIN) {
         FailureReason::Dns
@@ -480,6 +492,60 @@ mod tests {
             ("552 5.3.4 Message size exceeds fixed limit", Size),
             ("554 5.4.6 Too many hops", Loop),
             ("451 4.3.0 Temporary lookup failure", Other),
+            // Something is listed or blocked, but not our address.
+            (
+                "550 bob@example.com... User not listed in public Name & Address Book",
+                UserUnknown,
+            ),
+            (
+                "550 5.1.1 bob@example.com not listed in Domino Directory",
+                UserUnknown,
+            ),
+            (
+                "550 5.1.1 <bob@example.com> User is not listed in our directory",
+                UserUnknown,
+            ),
+            (
+                "550 5.1.1 <bob@example.com>: Recipient address rejected: blocked by administrator",
+                UserUnknown,
+            ),
+            (
+                "554 5.7.1 Your message was blocked by our spam filter",
+                SpamContent,
+            ),
+            ("554 5.7.1 Message blocked by content filter", SpamContent),
+            ("550 5.7.1 Message blocked by recipient's rule", Policy),
+            (
+                "550 5.7.1 Mail from anna@example.org is blacklisted by the recipient",
+                Policy,
+            ),
+            (
+                "550 5.7.1 Sender address blocked by recipient's blacklist",
+                Policy,
+            ),
+            (
+                "554 5.7.1 Rejected: sender domain example.org is listed in our local blacklist",
+                Policy,
+            ),
+            (
+                "554 5.7.1 Service unavailable; Sender address [anna@example.org] blocked using dbl.spamhaus.org",
+                SpamContent,
+            ),
+            (
+                "550-5.7.1 [192.0.2.7 19] Our system has detected that this message is 550-5.7.1 likely suspicious due to the very low reputation of the sending 550-5.7.1 domain. To best protect our users from spam, the message has been blocked.",
+                SpamContent,
+            ),
+            ("550 5.7.1 From address has bad reputation", Policy),
+            // Not about the recipient.
+            (
+                "550 5.1.0 <anna@example.org>: Sender address rejected: User unknown in virtual mailbox table",
+                Policy,
+            ),
+            // Comes back in minutes, and is then known or not: as greylisting does.
+            (
+                "450 4.1.1 <bob@example.com>: Recipient address rejected: unverified address: Address verification in progress",
+                Greylisted,
+            ),
             ("454 4.7.0 TLS not available due to local problem", Policy),
         ] {
             let text: &'static str = format!(
@@ -634,6 +700,55 @@ mod tests {
                 "mx.example.com",
                 "550 your host is listed in our local blacklist",
                 Provider::Other,
+                Blocklisted,
+            ),
+            (
+                "mx.example.com",
+                "550 5.7.1 Mail from [192.0.2.7] refused, listed in our database",
+                Provider::Other,
+                Blocklisted,
+            ),
+            // What a list says of us may be said of a message, too.
+            (
+                "mx.example.com",
+                "554 5.7.1 Service unavailable; Client host [192.0.2.7] blocked using zen.spamhaus.org; https://www.spamhaus.org/query/ip/192.0.2.7; infected",
+                Provider::Spamhaus,
+                Blocklisted,
+            ),
+            (
+                "mx.example.com",
+                "554 Service unavailable; [192.0.2.7] blocked using zen.spamhaus.org; virus",
+                Provider::Spamhaus,
+                Blocklisted,
+            ),
+            (
+                "mx.example.com",
+                "550-Your IP is in Spamhaus ZEN because of malware, see x",
+                Provider::Spamhaus,
+                Blocklisted,
+            ),
+            (
+                "mx.example.com",
+                "550 5.7.1 Your IP 192.0.2.7 is listed at zen.spamhaus.org, see https://check.spamhaus.org/query?url=x",
+                Provider::Spamhaus,
+                Blocklisted,
+            ),
+            (
+                "mx.example.com",
+                "550 5.1.1 <bob@example.com>: Client host [192.0.2.7] blocked using zen.spamhaus.org",
+                Provider::Spamhaus,
+                Blocklisted,
+            ),
+            (
+                "x.mail.protection.outlook.com",
+                "550 5.7.511 Access denied, banned sender[192.0.2.7]. To request removal from this list please forward this message to delist@messaging.microsoft.com",
+                Provider::Microsoft,
+                Blocklisted,
+            ),
+            (
+                "mx.example.com",
+                "550 5.7.1 Unfortunately, messages from [192.0.2.7] weren't sent. Please contact your Internet service provider since part of their network is on our block list (S3150).",
+                Provider::Microsoft,
                 Blocklisted,
             ),
         ] {

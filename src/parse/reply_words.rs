@@ -25,11 +25,24 @@ pub(super) const SPAM: u32 = 1 << 8;
 pub(super) const POLICY: u32 = 1 << 9;
 pub(super) const TLS: u32 = 1 << 10;
 pub(super) const LOOP: u32 = 1 << 11;
-/// It is the message, a link in it, a recipient that is listed, not we.
+/// It is the message, or a link in it, that is listed, not we.
 pub(super) const NOT_US: u32 = 1 << 12;
 pub(super) const AGAIN: u32 = 1 << 13;
 pub(super) const DENIED: u32 = 1 << 14;
 pub(super) const DOMAIN: u32 = 1 << 15;
+/// A list that is known, or words that only a list of addresses has; [`LISTED`] alone says no more
+/// than that something is listed, or blocked.
+pub(super) const LIST: u32 = 1 << 16;
+/// Words for our address, or an address; with them [`LISTED`] is about us.
+pub(super) const OURS: u32 = 1 << 17;
+/// Words that cannot mean anything but our address: stronger than [`NOT_US`] and [`THEIRS`].
+pub(super) const CLIENT: u32 = 1 << 18;
+/// `blocked using`, as Postfix says it of a DNS list.
+pub(super) const USING: u32 = 1 << 19;
+/// It is the sender's name or domain, the recipient, a filter of theirs.
+pub(super) const THEIRS: u32 = 1 << 20;
+/// The sender does not exist, they say.
+pub(super) const SENDER: u32 = 1 << 21;
 /// A provider's name alone.
 const NAME: u32 = 0;
 
@@ -41,6 +54,9 @@ impl Found {
             found.provider = found.provider.or(provider);
             true
         });
+        if found.has(LISTED | LIST) && !found.has(CLIENT | OURS) && has_address(text) {
+            found.kinds |= OURS;
+        }
         found
     }
 
@@ -48,15 +64,38 @@ impl Found {
         self.kinds & kinds != 0
     }
 
-    pub(super) fn is_about_our_address(self) -> bool {
-        self.has(LISTED | REPUTATION) && !self.has(NOT_US)
+    /// Whether it says that our address is listed, or has a bad reputation. `of_recipient`: its
+    /// enhanced code is one of recipients.
+    pub(super) fn is_about_our_address(self, of_recipient: bool) -> bool {
+        if self.has(CLIENT) && self.has(LISTED | LIST | REPUTATION)
+            || self.has(USING) && self.has(OURS) && !self.has(THEIRS)
+        {
+            return true;
+        }
+        if self.has(NOT_US | THEIRS) {
+            return false;
+        }
+        self.has(LIST | REPUTATION) || self.has(LISTED) && self.has(OURS) && !of_recipient
     }
 }
 
+/// Whether an IP address stands in a text.
+fn has_address(text: &[u8]) -> bool {
+    let text = text.get(..2048).unwrap_or(text);
+    text.split(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F' | b'.' | b':'))
+        .filter(|part| part.len() > 6)
+        .filter_map(|part| std::str::from_utf8(part).ok())
+        .any(|part| {
+            part.trim_matches(['.', ':'])
+                .parse::<std::net::IpAddr>()
+                .is_ok()
+        })
+}
+
 static WORDS: Words<(u32, Option<Provider>)> = Words::new(&[
-    ("(bl)", (LISTED, None)),
+    ("(bl)", (LIST, None)),
     ("(nowl)", (REPUTATION, None)),
-    ("abusix", (LISTED, Some(Provider::Abusix))),
+    ("abusix", (LIST, Some(Provider::Abusix))),
     ("access denied", (DENIED, None)),
     ("account disabled", (UNKNOWN, None)),
     ("account has been disabled", (UNKNOWN, None)),
@@ -68,16 +107,18 @@ static WORDS: Words<(u32, Option<Provider>)> = Words::new(&[
         (UNKNOWN, None),
     ),
     ("address unknown", (UNKNOWN, None)),
+    ("address verification in progress", (GREYLIST, None)),
     ("attachment", (SPAM | NOT_US, None)),
     ("authenticate first", (AUTH, None)),
     ("authentication is required", (AUTH, None)),
     ("authentication required", (AUTH, None)),
     ("bad reputation", (REPUTATION, None)),
-    ("banned sending ip", (LISTED, None)),
+    ("banned sender[", (LIST | CLIENT, None)),
+    ("banned sending ip", (LIST | CLIENT, None)),
     ("barracuda", (NAME, Some(Provider::Barracuda))),
-    ("bl$", (LISTED, None)),
-    ("bl21", (LISTED, None)),
-    ("bl23", (LISTED, None)),
+    ("bl$", (LIST, None)),
+    ("bl21", (LIST, None)),
+    ("bl23", (LIST, None)),
     ("black list", (LISTED, None)),
     ("black-list", (LISTED, None)),
     ("blacklist", (LISTED, None)),
@@ -85,38 +126,52 @@ static WORDS: Words<(u32, Option<Provider>)> = Words::new(&[
     ("block-list", (LISTED, None)),
     ("blocked - see", (LISTED, None)),
     ("blocked by", (LISTED, None)),
-    ("blocked for abuse", (LISTED, None)),
-    ("blocked using", (LISTED, None)),
+    ("blocked for abuse", (LIST, None)),
+    ("blocked using", (LIST | USING, None)),
     ("blocklist", (LISTED, None)),
     ("body contains", (SPAM | NOT_US, None)),
     ("bulk", (SPAM, None)),
+    ("by recipient", (THEIRS, None)),
+    ("by the recipient", (THEIRS, None)),
+    ("client host", (CLIENT, None)),
+    ("client ip", (CLIENT, None)),
     ("client was not authenticated", (AUTH, None)),
     ("client.not authenticated", (AUTH, None)),
     ("cloudmark", (NAME, Some(Provider::Cloudmark))),
     ("come back later", (GREYLIST, None)),
+    ("connecting ip", (CLIENT, None)),
+    ("content filter", (SPAM | THEIRS, None)),
     ("content rejected", (SPAM, None)),
-    ("csi.cloudmark", (LISTED, Some(Provider::Cloudmark))),
+    ("csi.cloudmark", (LIST, Some(Provider::Cloudmark))),
     ("data size exceeds", (SIZE, None)),
-    ("dbl.spamhaus", (LISTED | NOT_US, Some(Provider::Spamhaus))),
+    (
+        "dbl.spamhaus",
+        (LIST | NOT_US | THEIRS, Some(Provider::Spamhaus)),
+    ),
     ("denied", (DENIED, None)),
     ("denylist", (LISTED, None)),
     ("disk quota", (FULL, None)),
     ("dkim", (POLICY, None)),
     ("dmarc", (POLICY, None)),
-    ("dnsbl", (LISTED, None)),
+    ("dnsbl", (LIST, None)),
     ("does not exist", (UNKNOWN, None)),
     ("doesn't exist", (UNKNOWN, None)),
     ("domain not found", (DOMAIN, None)),
+    ("domain reputation", (THEIRS, None)),
     ("exceeded the rate", (RATE, None)),
     ("exceeds size limit", (SIZE, None)),
     ("excessive", (RATE, None)),
     ("forbidden", (DENIED, None)),
+    ("from address", (THEIRS, None)),
+    ("from domain", (THEIRS, None)),
+    ("from ip", (CLIENT, None)),
     ("full mailbox", (FULL, None)),
     ("gray list", (GREYLIST, None)),
     ("graylist", (GREYLIST, None)),
     ("grey list", (GREYLIST, None)),
     ("grey-list", (GREYLIST, None)),
     ("greylist", (GREYLIST, None)),
+    ("helo command", (THEIRS, None)),
     ("hop count", (LOOP, None)),
     ("inbox is full", (FULL, None)),
     ("inbox is out of storage", (FULL, None)),
@@ -124,8 +179,9 @@ static WORDS: Words<(u32, Option<Provider>)> = Words::new(&[
     ("insufficient disk space", (FULL, None)),
     ("invalid mailbox", (UNKNOWN, None)),
     ("invalid recipient", (UNKNOWN, None)),
-    ("ip address is block listed", (LISTED, None)),
-    ("ipcheck.proofpoint", (LISTED, Some(Provider::Proofpoint))),
+    ("ip address", (CLIENT, None)),
+    ("ip address is block listed", (LIST | CLIENT, None)),
+    ("ipcheck.proofpoint", (LIST, Some(Provider::Proofpoint))),
     ("is listed", (LISTED, None)),
     ("isn't a valid", (UNKNOWN, None)),
     ("junk", (SPAM, None)),
@@ -163,6 +219,7 @@ static WORDS: Words<(u32, Option<Provider>)> = Words::new(&[
     ("not accepting mail from", (POLICY, None)),
     ("not allowed", (DENIED, None)),
     ("not authorized", (POLICY, None)),
+    ("not listed", (UNKNOWN | THEIRS, None)),
     ("not permitted", (DENIED, None)),
     ("on our block list", (LISTED, None)),
     ("out of storage", (FULL, None)),
@@ -181,13 +238,14 @@ static WORDS: Words<(u32, Option<Provider>)> = Words::new(&[
     ("rate limit", (RATE, None)),
     ("rate-limit", (RATE, None)),
     ("ratelimit", (RATE, None)),
-    ("rbl$", (LISTED, None)),
-    ("rbls", (LISTED, None)),
+    ("rbl$", (LIST, None)),
+    ("rbls", (LIST, None)),
     ("rdns", (POLICY, None)),
     ("receiving mail at a rate", (RATE, None)),
     ("recipient not found", (UNKNOWN, None)),
     ("recipient unknown", (UNKNOWN, None)),
-    ("refused csi", (LISTED, Some(Provider::Cloudmark))),
+    ("recipient's", (THEIRS, None)),
+    ("refused csi", (LIST, Some(Provider::Cloudmark))),
     ("rejected by", (DENIED, None)),
     ("relay access denied", (POLICY, None)),
     ("relay not permitted", (POLICY, None)),
@@ -195,36 +253,57 @@ static WORDS: Words<(u32, Option<Provider>)> = Words::new(&[
     ("reputation", (REPUTATION, None)),
     ("reverse dns", (POLICY, None)),
     ("reverse hostname", (POLICY, None)),
+    ("rhsbl", (THEIRS, None)),
+    ("s3140", (LIST | CLIENT, Some(Provider::Microsoft))),
+    ("s3150", (LIST | CLIENT, Some(Provider::Microsoft))),
+    ("sender address", (THEIRS, None)),
+    ("sender address rejected", (SENDER | THEIRS, None)),
+    ("sender domain", (THEIRS, None)),
+    ("sender ip", (CLIENT, None)),
+    ("sender verify failed", (SENDER | THEIRS, None)),
+    ("sender's", (THEIRS, None)),
     ("senderbase", (REPUTATION, Some(Provider::Cisco))),
+    ("sending 421-4.7.0 domain", (THEIRS, None)),
+    ("sending 550-5.7.1 domain", (THEIRS, None)),
+    ("sending domain", (THEIRS, None)),
+    ("sending host", (CLIENT, None)),
+    ("sending ip", (CLIENT, None)),
+    ("sending mta", (CLIENT, None)),
+    ("sending server", (CLIENT, None)),
     ("server busy", (RATE, None)),
     ("size limit", (SIZE, None)),
     ("slow down", (RATE, None)),
     ("smtp auth", (AUTH, None)),
-    ("sorbs", (LISTED, Some(Provider::Sorbs))),
-    ("spamassassin", (SPAM | NOT_US, None)),
-    ("spamcop", (LISTED, Some(Provider::Spamcop))),
-    ("spamhaus", (LISTED, Some(Provider::Spamhaus))),
+    ("sorbs", (LIST, Some(Provider::Sorbs))),
+    ("source ip", (CLIENT, None)),
     ("spam", (SPAM, None)),
+    ("spam filter", (SPAM | THEIRS, None)),
+    ("spamassassin", (SPAM | NOT_US, None)),
+    ("spamcop", (LIST, Some(Provider::Spamcop))),
+    ("spamhaus", (LIST, Some(Provider::Spamhaus))),
     ("spf", (POLICY, None)),
     ("starttls", (TLS, None)),
     ("storage limit", (FULL, None)),
-    ("surbl", (SPAM | NOT_US, None)),
+    ("surbl", (SPAM | NOT_US | THEIRS, None)),
     ("suspicious", (SPAM, None)),
     ("talosintelligence", (REPUTATION, Some(Provider::Cisco))),
+    ("the ip ", (CLIENT, None)),
+    ("their network", (CLIENT, None)),
+    ("this ip", (CLIENT, None)),
     ("throttl", (RATE, None)),
     ("tls required", (TLS, None)),
     ("too big", (SIZE, None)),
     ("too fast", (RATE, None)),
     ("too large", (SIZE, None)),
+    ("too many", (RATE, None)),
     ("too many hops", (LOOP, None)),
     ("too many received", (LOOP, None)),
-    ("too many", (RATE, None)),
     ("too much mail", (RATE, None)),
-    ("traffic not accepted from this ip", (LISTED, None)),
+    ("traffic not accepted from this ip", (LIST | CLIENT, None)),
     ("trend micro", (NAME, Some(Provider::Trendmicro))),
     ("trendmicro", (NAME, Some(Provider::Trendmicro))),
     ("try again", (AGAIN, None)),
-    ("uceprotect", (LISTED, Some(Provider::Uceprotect))),
+    ("uceprotect", (LIST, Some(Provider::Uceprotect))),
     ("unexpected volume", (RATE, None)),
     ("unknown address", (UNKNOWN, None)),
     ("unknown mailbox", (UNKNOWN, None)),
@@ -233,7 +312,7 @@ static WORDS: Words<(u32, Option<Provider>)> = Words::new(&[
     ("unrouteable address", (UNKNOWN, None)),
     ("unsolicited", (SPAM, None)),
     ("unusual rate", (RATE, None)),
-    ("uribl", (SPAM | NOT_US, None)),
+    ("uribl", (SPAM | NOT_US | THEIRS, None)),
     ("url", (SPAM | NOT_US, None)),
     ("user complaints", (RATE, None)),
     ("user not found", (UNKNOWN, None)),
@@ -241,4 +320,14 @@ static WORDS: Words<(u32, Option<Provider>)> = Words::new(&[
     ("virus", (SPAM | NOT_US, None)),
     ("yahoo.com", (NAME, Some(Provider::Yahoo))),
     ("you are not authorized to send", (POLICY, None)),
+    ("your address", (OURS, None)),
+    ("your domain", (THEIRS, None)),
+    ("your host", (CLIENT, None)),
+    ("your ip", (CLIENT, None)),
+    ("your isp", (OURS, None)),
+    ("your mail server", (CLIENT, None)),
+    ("your mailserver", (CLIENT, None)),
+    ("your network", (CLIENT, None)),
+    ("your server", (CLIENT, None)),
+    ("your system", (OURS, None)),
 ]);

@@ -15,6 +15,12 @@ pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Nearer than this, no other year can be nearer, whatever the zone.
 const NEAR_MS: i64 = 180 * DAY_MS;
+/// A log's lines are not further apart than this, as a rule. A stamp that is says little: a device
+/// has a wrong clock, or nobody wrote mail for a while.
+const STEP_MAX_MS: i64 = 2 * DAY_MS;
+/// So many of them in a row, none further from the one before it than this, are the log's time.
+const RUN_LINES: u32 = 8;
+const RUN_STEP_MAX_MS: i64 = 60 * DAY_MS;
 /// A first stamp may be ahead of the wall clock by this: zones, and clocks that are wrong.
 const AHEAD_MAX_MS: i64 = DAY_MS;
 /// Processes write out of order; a stamp that is set back by more, in the hour that is had twice,
@@ -23,12 +29,17 @@ const DISORDER_MAX_MS: i64 = 2 * MINUTE_MS;
 /// There is a Feb 29 at most this many years away (1896, 1904).
 const LEAP_YEARS_APART_MAX: i64 = 8;
 
-/// The stamp that was read last, and what follows from it for the next.
+/// The log's time so far, and what follows from it for the next stamp.
 #[derive(Debug, Clone)]
 pub(super) struct Clock {
     zone: TimeZone,
     now_ms: i64,
+    /// The stamp that was read last.
     previous_ms: Option<i64>,
+    /// The last one that was no odd jump: years are inferred from it.
+    anchor_ms: Option<i64>,
+    /// How many odd ones were read since.
+    run: u32,
     /// A local hour that has one offset from its begin to its end.
     hour_ms: i64,
     hour_offset_ms: i64,
@@ -41,6 +52,8 @@ impl Clock {
             // Years 0 to 9999: all arithmetic below is far from any limit.
             now_ms: now_ms.clamp(-62_167_219_200_000, 253_402_300_799_999),
             previous_ms: None,
+            anchor_ms: None,
+            run: 0,
             hour_ms: i64::MIN,
             hour_offset_ms: 0,
         }
@@ -49,24 +62,47 @@ impl Clock {
     /// To be told of every stamp that a line had.
     #[inline]
     pub(super) fn saw(&mut self, time_ms: i64) {
+        match self.anchor_ms {
+            Some(anchor_ms) if !is_within(time_ms, anchor_ms, STEP_MAX_MS) => {
+                self.saw_odd(time_ms);
+            }
+            _ => {
+                self.anchor_ms = Some(time_ms);
+                self.run = 0;
+            }
+        }
         self.previous_ms = Some(time_ms);
     }
 
-    /// Whether that is the stamp that was read last.
+    #[cold]
+    fn saw_odd(&mut self, time_ms: i64) {
+        let goes_on = self.run > 0
+            && self
+                .previous_ms
+                .is_some_and(|previous_ms| is_within(time_ms, previous_ms, RUN_STEP_MAX_MS));
+        self.run = if goes_on { self.run + 1 } else { 1 };
+        if self.run >= RUN_LINES {
+            self.anchor_ms = Some(time_ms);
+            self.run = 0;
+        }
+    }
+
+    /// Whether that is the stamp that was read last, and years are inferred from it.
     #[inline]
     pub(super) fn stands_at(&self, time_ms: i64) -> bool {
-        self.previous_ms == Some(time_ms)
+        self.previous_ms == Some(time_ms) && self.anchor_ms == Some(time_ms)
     }
 
-    /// Whether a local time is so near to the stamp read last that its year must be right.
+    /// Whether a local time is so near to the log's that its year must be right.
     #[inline]
     pub(super) fn is_near(&self, local_ms: i64) -> bool {
-        self.previous_ms
-            .is_some_and(|previous_ms| (local_ms - previous_ms).abs() < NEAR_MS)
+        self.anchor_ms
+            .is_some_and(|anchor_ms| (local_ms - anchor_ms).abs() < NEAR_MS)
     }
 
-    /// The year that a stamp without one means: it is the one nearest to the stamp before it, so
-    /// that a log runs on over New Year, and back over it where two lines are out of order.
+    /// The year that a stamp without one means: it is the one nearest to the log's time, so
+    /// that a log runs on over New Year, and back over it where two lines are out of order. Stamps
+    /// of a wrong clock do not move that time: else two of them would shift the year for good.
     /// The first stamp of a log has the latest year that is not in the future.
     /// Answers the day's midnight, as if it were UTC.
     pub(super) fn infer_midnight_ms(&self, month: i64, day: i64, in_day_ms: i64) -> Option<i64> {
@@ -74,7 +110,7 @@ impl Clock {
             (2, 29) => LEAP_YEARS_APART_MAX,
             _ => 1,
         };
-        let around = year_of(self.previous_ms.unwrap_or(self.now_ms));
+        let around = year_of(self.anchor_ms.unwrap_or(self.now_ms));
         let mut midnights = (around - span..=around + span)
             .rev()
             .filter_map(|year| midnight_ms(year, month, day));
@@ -82,9 +118,9 @@ impl Clock {
             let local_ms = midnight_ms + in_day_ms;
             local_ms - self.offsets_ms(local_ms).0
         };
-        match self.previous_ms {
-            Some(previous_ms) => {
-                midnights.min_by_key(|&midnight| time_ms(midnight).abs_diff(previous_ms))
+        match self.anchor_ms {
+            Some(anchor_ms) => {
+                midnights.min_by_key(|&midnight| time_ms(midnight).abs_diff(anchor_ms))
             }
             None => midnights.find(|&midnight| time_ms(midnight) <= self.now_ms + AHEAD_MAX_MS),
         }
@@ -115,7 +151,11 @@ impl Clock {
             return local_ms - first.0;
         }
         let (earlier, later) = self.offsets_ms(local_ms);
-        match self.previous_ms {
+        let before = [self.previous_ms, self.anchor_ms]
+            .into_iter()
+            .flatten()
+            .find(|&before_ms| is_within(before_ms, local_ms - earlier, STEP_MAX_MS));
+        match before {
             Some(previous_ms) if local_ms - earlier + DISORDER_MAX_MS < previous_ms => {
                 local_ms - later
             }
@@ -136,6 +176,10 @@ impl Clock {
             AmbiguousOffset::Fold { before, after } => (ms(before), ms(after)),
         }
     }
+}
+
+fn is_within(a_ms: i64, b_ms: i64, distance_ms: i64) -> bool {
+    a_ms.abs_diff(b_ms) <= distance_ms.unsigned_abs()
 }
 
 /// For jiff, which knows years -9999 to 9999.

@@ -538,28 +538,68 @@ fn no_header_no_year() {
 
 #[test]
 fn years_run_on() {
-    check_times(
-        headers("UTC"),
-        &[
-            ("Dec 31 23:59:58", "2025-12-31T23:59:58Z"),
-            ("Jan  1 00:00:01", "2026-01-01T00:00:01Z"),
-            // two lines out of order
-            ("Dec 31 23:59:59", "2025-12-31T23:59:59Z"),
-            ("Jan  1 00:00:01", "2026-01-01T00:00:01Z"),
-            ("May  1 00:00:01", "2026-05-01T00:00:01Z"),
-            ("Oct  1 00:00:01", "2026-10-01T00:00:01Z"),
-            ("Jan  1 00:00:01", "2027-01-01T00:00:01Z"),
-            ("Jun  1 00:00:01", "2027-06-01T00:00:01Z"),
-            ("Nov  1 00:00:01", "2027-11-01T00:00:01Z"),
-            ("Feb 29 12:00:00", "2028-02-29T12:00:00Z"),
-            ("Feb 29 12:00:00", "2028-02-29T12:00:00Z"),
-            // a form that says its year moves the others along
-            ("2019-01-01T00:00:00Z", "2019-01-01T00:00:00Z"),
-            ("Dec 31 23:59:59", "2018-12-31T23:59:59Z"),
-            ("2023-01-01T00:00:00Z", "2023-01-01T00:00:00Z"),
-            ("Dec 31 23:59:59", "2022-12-31T23:59:59Z"),
-        ],
-    );
+    // After a silence, it takes some lines until the log is known to have gone on.
+    let lines: Vec<_> = [
+        ("Dec 31 23:59:58", "2025-12-31T23:59:58Z"),
+        ("Jan  1 00:00:01", "2026-01-01T00:00:01Z"),
+        // two lines out of order
+        ("Dec 31 23:59:59", "2025-12-31T23:59:59Z"),
+        ("Jan  1 00:00:01", "2026-01-01T00:00:01Z"),
+        ("May  1 00:00:01", "2026-05-01T00:00:01Z"),
+        ("Oct  1 00:00:01", "2026-10-01T00:00:01Z"),
+        ("Jan  1 00:00:01", "2027-01-01T00:00:01Z"),
+        ("Jun  1 00:00:01", "2027-06-01T00:00:01Z"),
+        ("Nov  1 00:00:01", "2027-11-01T00:00:01Z"),
+        ("Feb 29 12:00:00", "2028-02-29T12:00:00Z"),
+        ("Feb 29 12:00:00", "2028-02-29T12:00:00Z"),
+        // a form that says its year moves the others along
+        ("2019-01-01T00:00:00Z", "2019-01-01T00:00:00Z"),
+        ("Dec 31 23:59:59", "2018-12-31T23:59:59Z"),
+        ("2023-01-01T00:00:00Z", "2023-01-01T00:00:00Z"),
+        ("Dec 31 23:59:59", "2022-12-31T23:59:59Z"),
+    ]
+    .into_iter()
+    .flat_map(|line| [line; 8])
+    .collect();
+    check_times(headers("UTC"), &lines);
+}
+
+/// Stamps of a device that has a wrong clock, whatever they are, move nothing.
+#[test]
+fn wrong_clocks() {
+    for wrong in [
+        ["Apr 20 09:00:00", "Sep 15 09:00:00"],
+        ["Jul  1 09:00:00", "Feb  1 09:00:00"],
+        ["1970-01-01T00:00:00Z", "Jan  1 00:00:00"],
+        ["2038-01-01T00:00:00Z", "May 25 00:00:00"],
+    ] {
+        let mut headers = headers("UTC");
+        for (at, stamp) in ["Nov 24 09:00:00", wrong[0], wrong[1], "Nov 24 09:00:01"]
+            .iter()
+            .cycle()
+            .take(400)
+            .enumerate()
+        {
+            let line = format!("{stamp} mx1 dovecot: x");
+            let time_ms = headers.read(line.as_bytes()).time_ms.expect("a stamp");
+            if let 0 | 3 = at % 4 {
+                let second = if at % 4 == 0 { 0 } else { 1_000 };
+                assert_eq!(
+                    time_ms,
+                    ms("2026-11-24T09:00:00Z") + second,
+                    "line {at}, {wrong:?}"
+                );
+            }
+        }
+    }
+    // One line a week, for two years: the log has gone on.
+    let mut headers = headers("UTC");
+    for week in 0..104 {
+        let time_ms = NOW_MS + week * 7 * 86_400_000;
+        let time = Timestamp::from_millisecond(time_ms).expect("a year that jiff has");
+        let line = format!("{} mx1 x: x", time.strftime("%b %e %T"));
+        assert_eq!(headers.read(line.as_bytes()).time_ms, Some(time_ms));
+    }
 }
 
 #[test]
@@ -717,25 +757,25 @@ proptest! {
     }
 
     /// What the caches hold changes no answer: each line again, by a reader that read only the
-    /// line before it, which is all that a year or an hour is inferred from.
+    /// times of the lines before it, which are all that a year or an hour is inferred from.
     #[test]
     fn caches_only_save_work(lines in prop::collection::vec(damaged_line(), 1..12)) {
         let mut headers = headers("America/New_York");
-        let mut previous: Option<i64> = None;
+        let mut times = Vec::new();
         for line in &lines {
-            let record = headers.read(line);
             let mut fresh = self::headers("America/New_York");
-            if let Some(previous) = previous {
-                let stamp = Timestamp::from_millisecond(previous).expect("a year that jiff has");
-                if stamp >= "0000-01-01T00:00:00Z".parse().expect("a stamp") {
-                    let line = format!("{} mx1 x: x", stamp.strftime("%FT%T.%3fZ"));
-                    prop_assert_eq!(fresh.read(line.as_bytes()).time_ms, Some(previous));
-                } else {
+            for &time_ms in &times {
+                let stamp = Timestamp::from_millisecond(time_ms).expect("a year that jiff has");
+                if stamp < "0000-01-01T00:00:00Z".parse().expect("a stamp") {
                     fresh = headers.clone();
+                    break;
                 }
+                let line = format!("{} mx1 x: x", stamp.strftime("%FT%T%.3fZ"));
+                prop_assert_eq!(fresh.read(line.as_bytes()).time_ms, Some(time_ms));
             }
+            let record = headers.read(line);
             prop_assert_eq!(fresh.read(line), record);
-            previous = record.time_ms.or(previous);
+            times.extend(record.time_ms);
         }
     }
 
@@ -812,8 +852,11 @@ proptest! {
             second = if step < 1_500 { second + step } else { noon(second + step) };
             let time = Timestamp::from_second(second).expect("a year that jiff has") - late.seconds();
             let line = format!("{} mx1 x: x", time.to_zoned_datetime(zone.clone()).strftime("%b %e %T"));
-            let read = headers.read(line.as_bytes()).time_ms;
-            prop_assert_eq!(read, Some(time.as_millisecond()), "{} {}", time, line);
+            // The first lines after a silence.
+            for _ in 0..if step < 1_500 { 1 } else { 8 } {
+                let read = headers.read(line.as_bytes()).time_ms;
+                prop_assert_eq!(read, Some(time.as_millisecond()), "{} {}", time, line);
+            }
         }
     }
 }

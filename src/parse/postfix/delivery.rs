@@ -18,6 +18,8 @@ use crate::parse::event::{Delivery, Dsn, Event, Kind, Relay, Status};
 
 /// How many ends of an address are tried before the line is given up.
 const ENDS_MAX: usize = 8;
+/// How many `>, ` a line may have that says `sent`.
+const OTHERS_MAX: usize = 64;
 
 /// `rest` is what stands after `QID: `.
 #[inline]
@@ -31,6 +33,7 @@ pub(crate) fn parse<'a>(kind: Kind, queue_id: &'a [u8], rest: &'a [u8]) -> Event
         && let Some((recipient, after)) = text.split_at_checked(end)
         && let Some(after) = after.strip_prefix(b">, relay=")
         && let Some(tail) = read_tail(Cursor::new(after))
+        && (tail.status != Status::Sent || memchr::memchr(b'>', tail.text).is_none())
     {
         return Event::Delivery(with_tail(kind, queue_id, recipient, None, tail));
     }
@@ -40,7 +43,7 @@ pub(crate) fn parse<'a>(kind: Kind, queue_id: &'a [u8], rest: &'a [u8]) -> Event
 /// `text` is what stands after `to=<`.
 #[inline(never)]
 fn odd<'a>(kind: Kind, queue_id: &'a [u8], text: &'a [u8]) -> Option<Event<'a>> {
-    let (recipient, (orig_recipient, tail)) = read_address(text, |after| {
+    let read_rest = |after| {
         let mut cursor = Cursor::new(after);
         if cursor.eat(b", relay=") {
             return Some((None, read_odd_tail(cursor)?));
@@ -48,16 +51,22 @@ fn odd<'a>(kind: Kind, queue_id: &'a [u8], text: &'a [u8]) -> Option<Event<'a>> 
         if !cursor.eat(b", orig_to=<") {
             return None;
         }
-        let (orig, tail) = read_address(cursor.rest(), |after| {
-            let mut cursor = Cursor::new(after);
-            if cursor.eat(b", relay=") {
-                read_odd_tail(cursor)
-            } else {
-                None
-            }
-        })?;
+        let (orig, tail) = read_address(
+            cursor.rest(),
+            |after| {
+                let mut cursor = Cursor::new(after);
+                if cursor.eat(b", relay=") {
+                    read_odd_tail(cursor)
+                } else {
+                    None
+                }
+            },
+            |tail| tail.status == Status::Sent,
+        )?;
         Some((Some(orig), tail))
-    })?;
+    };
+    let (recipient, (orig_recipient, tail)) =
+        read_address(text, read_rest, |(_, tail)| tail.status == Status::Sent)?;
     Some(Event::Delivery(with_tail(
         kind,
         queue_id,
@@ -114,26 +123,45 @@ fn with_tail<'a>(
 /// can be sure: then the first `>` counts after which the rest of the line reads as Postfix writes
 /// it. The first, not the last, as the text at the line's end is the other server's, and anyone may
 /// run a server, while an address like that has to pass our own smtpd.
+///
+/// But a domain is not quoted, and sendmail(1) takes any: so nobody's word is taken for `sent`
+/// where the line also reads as another result behind a later `>`.
 fn read_address<'a, T>(
     text: &'a [u8],
     read_rest: impl Fn(&'a [u8]) -> Option<T>,
+    is_sent: impl Fn(&T) -> bool,
 ) -> Option<(&'a [u8], T)> {
-    if let Some(quoted) = text.strip_prefix(b"\"")
-        && let Some(length) = quoted_length(quoted)
-        && let Some(domain) = quoted.get(length..)
-        && let Some(end) = memchr::memchr(b'>', domain)
-        && let Some((address, after)) = text.split_at_checked(1 + length + end)
-        && let Some(rest) = read_rest(after.get(1..)?)
-    {
-        return Some((address, rest));
-    }
-    for end in memchr::memchr_iter(b'>', text).take(ENDS_MAX) {
+    let at = |end: usize| {
         let (address, after) = text.split_at_checked(end)?;
-        if let Some(rest) = read_rest(after.get(1..)?) {
-            return Some((address, rest));
+        Some((address, read_rest(after.get(1..)?)?))
+    };
+    let quoted = || {
+        let quoted = text.strip_prefix(b"\"")?;
+        let length = quoted_length(quoted)?;
+        let end = 1 + length + memchr::memchr(b'>', quoted.get(length..)?)?;
+        Some((end, at(end)?))
+    };
+    let (end, first) = quoted().or_else(|| {
+        memchr::memchr_iter(b'>', text)
+            .take(ENDS_MAX)
+            .find_map(|end| Some((end, at(end)?)))
+    })?;
+    if !is_sent(&first.1) {
+        return Some(first);
+    }
+    let behind = text.get(end + 1..)?;
+    let mut others = memchr::memmem::find_iter(behind, b">, ");
+    for other in others.by_ref().take(OTHERS_MAX) {
+        if let Some(other) = at(end + 1 + other)
+            && !is_sent(&other.1)
+        {
+            return Some(other);
         }
     }
-    None
+    match others.next() {
+        None => Some(first),
+        Some(_) => None,
+    }
 }
 
 /// The length of a quoted string with its closing quote, without its opening one.
@@ -342,14 +370,42 @@ pub(super) fn queued_as(text: &[u8]) -> Option<&[u8]> {
     (before.ends_with(b"queued as ") && is_queue_id(id)).then_some(id)
 }
 
-/// smtp(8)'s own words `connect to H[IP]:25: ...`; the name is a valid one (see `client`).
+/// `H[IP]:25` in smtp(8)'s own words `connect to H[IP]:25: ...`, which qmgr repeats for the rest of
+/// what waits for that host; a client's name has no blank in it.
+fn next_hop(text: &[u8]) -> Option<Cursor<'_>> {
+    let text = text
+        .strip_prefix(b"delivery temporarily suspended: ")
+        .unwrap_or(text);
+    [
+        &b"connect to "[..],
+        b"lost connection with ",
+        b"conversation with ",
+        b"host ",
+    ]
+    .iter()
+    .find_map(|&words| text.strip_prefix(words))
+    .map(Cursor::new)
+}
+
+fn is_behind_next_hop(mut cursor: Cursor<'_>) -> bool {
+    [
+        &b": "[..],
+        b" while ",
+        b" timed out while ",
+        b" refused to talk to me: ",
+    ]
+    .iter()
+    .any(|words| cursor.eat(words))
+}
+
 fn unreachable(text: &[u8]) -> Option<IpAddr> {
-    let mut cursor = Cursor::new(text);
-    if !cursor.eat(b"connect to ") {
-        return None;
-    }
+    let mut cursor = next_hop(text)?;
     let address = client::client(&mut cursor)?.address;
-    if cursor.eat(b": ") { address } else { None }
+    if is_behind_next_hop(cursor) {
+        address
+    } else {
+        None
+    }
 }
 
 impl<'a> Delivery<'a> {
@@ -359,6 +415,20 @@ impl<'a> Delivery<'a> {
             Some(at) => self.recipient.get(at + 1..).unwrap_or_default(),
             None => b"",
         }
+    }
+
+    /// The socket (`private/dovecot-lmtp`, `/run/lmtp`) in Postfix's own words `connect to
+    /// H[private/dovecot-lmtp]: ...` where `relay=none`: a mailbox's, or a filter's, of this host.
+    pub fn unreachable_socket(&self) -> Option<&'a [u8]> {
+        if self.relay != Relay::None {
+            return None;
+        }
+        let mut cursor = next_hop(self.text)?;
+        let name = cursor.until_byte(b'[')?;
+        let path = cursor.until_byte(b']')?;
+        let is_plain = |text: &[u8]| !text.contains(&b' ');
+        (is_plain(name) && is_plain(path) && path.contains(&b'/') && is_behind_next_hop(cursor))
+            .then_some(path)
     }
 
     /// A content filter's `250 2.7.0 Ok, discarded, id=... - spam` or `..., BOUNCE`: it keeps the
@@ -526,6 +596,38 @@ mod tests {
         assert_eq!(d.recipient, b"user with >, relay=space@example.com");
         assert_eq!(d.relay, Relay::Name(b"local"));
 
+        // A domain is not quoted. What the line ends with may be true; `sent` is not believed.
+        let bounced =
+            ", relay=none, delay=1, delays=1/0/0/0, dsn=5.1.3, status=bounced (bad address syntax)";
+        let sent =
+            ", relay=mx[192.0.2.25]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok";
+        for line in [
+            format!("4C9E41A0B2: to=<foo@bar>{sent}>{bounced}"),
+            format!("4C9E41A0B2: to=<foo@bar>{sent} >>>>>>>>>>>>{bounced}"),
+            format!("4C9E41A0B2: to=<\"f o\"@bar>{sent}>{bounced}"),
+            format!("4C9E41A0B2: to=<foo@bar>{sent}>, orig_to=<x@bar>{bounced}"),
+            format!("4C9E41A0B2: to=<foo@bar>, orig_to=<x@bar>{sent}>{bounced}"),
+            format!("4C9E41A0B2: to=<foo@bar>{sent}>{sent}>{bounced}"),
+        ] {
+            let d = read(Kind::Smtp, &line).unwrap();
+            assert_eq!(
+                (d.status, d.text),
+                (Status::Bounced, &b"bad address syntax"[..]),
+                "{line}"
+            );
+        }
+        let many = ">, ".repeat(70);
+        let line = format!("4C9E41A0B2: to=<foo@bar>{sent}{many}>{bounced}");
+        assert!(read(Kind::Smtp, &line).is_none());
+        // A reply with an address in it is none.
+        let line =
+            format!("4C9E41A0B2: to=<foo@bar>{sent} <x@bar>, relay=none, queued as 9F3B1C02D7)");
+        let d = read(Kind::Smtp, &line).unwrap();
+        assert_eq!(
+            (d.status, d.recipient, d.queued_as),
+            (Status::Sent, &b"foo@bar"[..], Some(&b"9F3B1C02D7"[..]))
+        );
+
         // Only at the end, only of a 250, only a queue id.
         for text in [
             "250 queued as 9F3B1C02D7 by me",
@@ -536,6 +638,69 @@ mod tests {
         ] {
             assert_eq!(queued_as(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn next_hops() {
+        let socket = |path: &'static str| (None, Some(path.as_bytes()));
+        for (text, expected) in [
+            (
+                "connect to mx[192.0.2.25]:25: Connection refused",
+                (Some(ADDRESS), None),
+            ),
+            (
+                "delivery temporarily suspended: connect to mx[192.0.2.25]:25: Connection timed out",
+                (Some(ADDRESS), None),
+            ),
+            (
+                "delivery temporarily suspended: lost connection with mx[192.0.2.25] while receiving the initial server greeting",
+                (Some(ADDRESS), None),
+            ),
+            (
+                "delivery temporarily suspended: conversation with mx[192.0.2.25] timed out while receiving the initial server greeting",
+                (Some(ADDRESS), None),
+            ),
+            (
+                "delivery temporarily suspended: host mx[192.0.2.25] refused to talk to me: 421 no",
+                (Some(ADDRESS), None),
+            ),
+            (
+                "delivery temporarily suspended: connect to mx1.example.org[private/dovecot-lmtp]: Connection refused",
+                socket("private/dovecot-lmtp"),
+            ),
+            (
+                "connect to mx1.example.org[/run/lmtp]: No such file or directory",
+                socket("/run/lmtp"),
+            ),
+            (
+                "delivery temporarily suspended: lost connection with mx1[private/lmtp] while sending RCPT TO",
+                socket("private/lmtp"),
+            ),
+            // Not in Postfix's place, or another's words.
+            (
+                "delivery temporarily suspended: mail transport unavailable",
+                (None, None),
+            ),
+            (
+                "x connect to mx[192.0.2.25]:25: Connection refused",
+                (None, None),
+            ),
+            ("connect to a mx[private/x]: no", (None, None)),
+            ("connect to mx[192.0.2.25]", (None, None)),
+            (
+                "host mx said: 450 connect to mx[private/x]: no",
+                (None, None),
+            ),
+        ] {
+            let line = format!(
+                "4C9E41A0B2: to=<a@b>, relay=none, delay=0, delays=0/0/0/0, dsn=4.4.1, status=deferred ({text})"
+            );
+            let d = read(Kind::Error, &line).unwrap();
+            assert_eq!((d.unreachable, d.unreachable_socket()), expected, "{text}");
+        }
+        let line = "4C9E41A0B2: to=<a@b>, relay=mx[192.0.2.25]:25, delay=0, delays=0/0/0/0, dsn=4.4.1, status=deferred (connect to mx[private/x]: no)";
+        let d = read(Kind::Smtp, line).unwrap();
+        assert_eq!((d.unreachable, d.unreachable_socket()), (None, None));
     }
 
     #[test]

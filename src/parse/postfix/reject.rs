@@ -5,6 +5,7 @@
 //! text of a milter is the milter's; these are searched for the first word that tells.
 //! Source: postfix smtpd/smtpd_check.c, smtpd/smtpd_dsn_fix.h.
 
+use super::delivery::quoted_length;
 use super::whatsup::read_codes;
 use crate::parse::cursor::{Cursor, find};
 use crate::parse::event::{Action, Dsn, RejectReason};
@@ -99,14 +100,21 @@ fn of_smtpd(code: Option<u16>, dsn: Option<Dsn>, text: &[u8]) -> RejectReason {
     if let Some((class, why)) = class(text) {
         return of_class(class, code, dsn, why);
     }
-    if text.starts_with(b"<") {
-        // The first `>: ` that Postfix's own words follow.
-        for at in memchr::memchr_iter(b'>', text) {
-            let Some(rest) = text.get(at..).and_then(|text| text.strip_prefix(b">: ")) else {
+    if let Some(what) = text.strip_prefix(b"<") {
+        // The first `>: ` that Postfix's own words follow; none in a quoted local part.
+        let quoted = what
+            .strip_prefix(b"\"")
+            .and_then(quoted_length)
+            .map_or(0, |length| length + 1);
+        let what = what.get(quoted..).unwrap_or_default();
+        for at in memchr::memchr_iter(b'>', what) {
+            let Some(rest) = what.get(at..).and_then(|text| text.strip_prefix(b">: ")) else {
                 continue;
             };
-            if let Some(reason) = without_class(rest) {
-                return reason;
+            match without_class(rest) {
+                // Of a DNS list's reply, what was rejected stands in `[...]`, behind these words.
+                None | Some(RejectReason::Blocklist) => {}
+                Some(reason) => return reason,
             }
             if let Some((class, why)) = class(rest) {
                 return of_class(class, code, dsn, why);
@@ -137,6 +145,11 @@ fn of_class(class: Class, code: Option<u16>, dsn: Option<Dsn>, why: &[u8]) -> Re
     }
     match class {
         Class::Recipient | Class::Sender => {
+            // Whether the address exists is not known yet. The client comes back in minutes, and
+            // then passes or is told: nearest to greylisting, and nothing to act on.
+            if starts(b"unverified address: Address verification in progress") {
+                return RejectReason::Greylisted;
+            }
             if starts(b"User unknown")
                 || starts(b"undeliverable address")
                 || starts(b"unverified address")
@@ -209,6 +222,7 @@ static POLICY_WORDS: Words<RejectReason> = Words::new(&[
     ("mailbox full", RejectReason::Resources),
     ("mailbox is full", RejectReason::Resources),
     ("malware", RejectReason::Content),
+    ("must issue a starttls", RejectReason::Policy),
     ("no such user", RejectReason::UnknownRecipient),
     ("please try again", RejectReason::Greylisted),
     ("quota exceeded (mailbox", RejectReason::Resources),
@@ -225,6 +239,7 @@ static POLICY_WORDS: Words<RejectReason> = Words::new(&[
     ("throttl", RejectReason::RateLimit),
     ("too fast", RejectReason::RateLimit),
     ("too many", RejectReason::RateLimit),
+    ("too much mail", RejectReason::RateLimit),
     ("try again", RejectReason::Greylisted),
     ("unknown recipient", RejectReason::UnknownRecipient),
     ("unknown user", RejectReason::UnknownRecipient),
@@ -311,6 +326,25 @@ mod tests {
             ),
             (
                 "450 4.1.1 <no@example.com>: Recipient address rejected: unverified address: Address verification in progress",
+                Greylisted,
+            ),
+            (
+                "450 4.1.1 <no@example.com>: Recipient address rejected: unverified address: connect to mx[192.0.2.1]:25: Connection refused",
+                UnknownRecipient,
+            ),
+            ("450 4.7.1 Error: too much mail from 192.0.2.7", RateLimit),
+            ("530 5.7.0 Must issue a STARTTLS command first", Policy),
+            // What a client may call its recipient.
+            (
+                r#"554 5.7.1 <"a>: Service unavailable; blocked using x"@example.com>: Relay access denied"#,
+                RelayDenied,
+            ),
+            (
+                "554 5.7.1 <a>: Service unavailable; blocked using x@example.com>: Relay access denied",
+                RelayDenied,
+            ),
+            (
+                r#"550 5.1.1 <"a\">: Relay access denied; x"@example.com>: Recipient address rejected: User unknown in local recipient table"#,
                 UnknownRecipient,
             ),
             (
