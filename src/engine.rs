@@ -187,7 +187,9 @@ impl Engine {
     pub fn idle(&mut self, now_ms: i64, silent_ms: i64) {
         self.now_ms = now_ms;
         self.clock_ms = now_ms;
-        if let Some(last_ms) = self.last_ms {
+        // Where all stamps are ahead (another zone), the wall clock is all there is.
+        let last_ms = self.last_ms.unwrap_or(now_ms.saturating_sub(silent_ms));
+        if self.lines > 0 {
             // What is told late belongs to the time of its lines.
             self.counts.metrics.set_time(Some(last_ms), now_ms);
             self.settle(last_ms, silent_ms);
@@ -292,42 +294,16 @@ impl Engine {
     }
 }
 
-/// A tag as it was read, without a borrow of its line.
+/// What a tag says, without a borrow of its line.
 struct Tag {
     text: Box<[u8]>,
     software: Software,
     service: Service,
     kind: Kind,
-    process: Part,
-    instance: Part,
-    service_name: Option<Part>,
+    process: Box<[u8]>,
+    instance: Box<[u8]>,
+    service_name: Option<Box<[u8]>>,
     id: ProgramId,
-}
-
-/// A part of a tag's text.
-#[derive(Clone, Copy)]
-struct Part {
-    from: u32,
-    to: u32,
-}
-
-impl Part {
-    /// `part` as a range of `whole`, of which it is a slice.
-    fn of(whole: &[u8], part: &[u8]) -> Part {
-        let from = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
-        if from <= whole.len() && from + part.len() <= whole.len() {
-            Part {
-                from: from as u32,
-                to: (from + part.len()) as u32,
-            }
-        } else {
-            Part { from: 0, to: 0 }
-        }
-    }
-
-    fn in_text(self, text: &[u8]) -> &[u8] {
-        &text[self.from as usize..self.to as usize]
-    }
 }
 
 impl Tag {
@@ -337,9 +313,9 @@ impl Tag {
             software: program.software,
             service: program.service,
             kind: program.kind,
-            process: Part::of(text, program.process),
-            instance: Part::of(text, program.instance),
-            service_name: program.service_name.map(|name| Part::of(text, name)),
+            process: program.process.into(),
+            instance: program.instance.into(),
+            service_name: program.service_name.map(Into::into),
             id: metrics.program(text, program.software),
             text: text.into(),
         }
@@ -348,9 +324,9 @@ impl Tag {
     fn program(&self) -> Program<'_> {
         Program {
             software: self.software,
-            process: self.process.in_text(&self.text),
-            instance: self.instance.in_text(&self.text),
-            service_name: self.service_name.map(|part| part.in_text(&self.text)),
+            process: &self.process,
+            instance: &self.instance,
+            service_name: self.service_name.as_deref(),
             service: self.service,
             kind: self.kind,
         }

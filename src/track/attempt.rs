@@ -128,7 +128,10 @@ pub fn read<'a>(
             .filter(|_| connected)
             .map(|[_, qmgr, connection, transmission]| [qmgr, connection, transmission]),
         failure,
-        blocklisted_by: failure.and_then(|_| delivery.blocklisted_by()),
+        // What our own servers answer speaks of somebody else's address.
+        blocklisted_by: failure
+            .filter(|_| matches!(place, Place::Outside { .. }))
+            .and_then(|_| delivery.blocklisted_by()),
         recipient: address_hash(state, delivery.recipient),
         written_to: Some(address_hash(state, written_to)),
         refusal: failure.filter(|_| is_refused).and_then(refusal_class),

@@ -20,6 +20,8 @@ pub mod fate {
     pub const EXPIRED: u8 = 1 << 2;
     pub const DISCARDED: u8 = 1 << 3;
     pub const DELETED: u8 = 1 << 4;
+    /// To a host of ours whose answer names no queue id.
+    pub const HANDED_OVER: u8 = 1 << 5;
 }
 
 /// What is known, or was told, of a message.
@@ -56,6 +58,8 @@ pub struct Message {
     pub awaited: u16,
     pub fate: u8,
     pub state: u8,
+    /// Hops below it.
+    pub depth: u8,
     /// `None` while it is not known.
     pub origin: Option<Origin>,
 }
@@ -78,6 +82,7 @@ impl Message {
             awaited: 0,
             fate: 0,
             state: 0,
+            depth: 0,
             origin: None,
         }
     }
@@ -105,7 +110,7 @@ impl Message {
         let has = |bits: u8| self.fate & bits != 0;
         if has(fate::DELETED) {
             Some(Outcome::Deleted)
-        } else if has(fate::SENT) {
+        } else if has(fate::SENT | fate::HANDED_OVER) {
             Some(if has(fate::FAILED | fate::EXPIRED) {
                 Outcome::Partial
             } else {
@@ -309,6 +314,10 @@ impl Holds {
             self.places.push(Hold::default());
             self.places.len() as u32 - 1
         })
+    }
+
+    pub fn get(&self, at: u32) -> &Hold {
+        &self.places[at as usize]
     }
 
     pub fn get_mut(&mut self, at: u32) -> &mut Hold {

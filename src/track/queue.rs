@@ -13,6 +13,8 @@ use super::recipient_list::Chain;
 /// Lines of one message are this far out of order at most, between sources.
 pub const DISORDER_MS: i64 = DISORDER_S as i64 * 1_000;
 pub const DISORDER_S: u32 = 120;
+/// Entries that bear one queue id at most.
+const SAME_ID_MAX: usize = 8;
 /// In a place that is free.
 const NO_MESSAGE: u32 = u32::MAX;
 /// Flags of an [`Entry`].
@@ -38,6 +40,10 @@ pub mod flag {
     pub const HOLD_AHEAD: u16 = 1 << 9;
     /// Known from another line only: none of its own was seen.
     pub const EXPECTED: u16 = 1 << 10;
+    /// Will be looked at again.
+    pub const SCHEDULED: u16 = 1 << 11;
+    /// Is among those whose origin may be waited for.
+    pub const WAITING: u16 = 1 << 12;
 }
 
 /// Names one entry even after its place was given to another.
@@ -200,6 +206,25 @@ impl Queue {
                     && !entry.has(flag::REMOVED)
                     && speaker.time_s.saturating_sub(entry.last_s) > DISORDER_S
             })
+            .map(|slot| self.reference(slot))
+    }
+
+    /// The oldest entry of a queue id that so many bear already that looking through them is work:
+    /// no mail system gives an id again so fast.
+    pub fn crowded(&self, speaker: Speaker) -> Option<EntryRef> {
+        let mut count = 0;
+        let mut oldest: Option<u32> = None;
+        for &slot in self.table.iter_hash(speaker.key) {
+            let entry = &self.entries[slot as usize];
+            if entry.key == speaker.key {
+                count += 1;
+                if oldest.is_none_or(|o| self.entries[o as usize].last_s > entry.last_s) {
+                    oldest = Some(slot);
+                }
+            }
+        }
+        oldest
+            .filter(|_| count >= SAME_ID_MAX)
             .map(|slot| self.reference(slot))
     }
 

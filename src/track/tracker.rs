@@ -57,6 +57,10 @@ const DAY_MS: i64 = 86_400_000;
 const UNFINISHED_MS: i64 = 3_600_000;
 /// Stamps are of whole seconds, and delays are rounded to two digits.
 const HOP_SLACK_MS: i64 = 2_000;
+/// Recipients of an expired mail that no line named are believed up to here.
+const UNSEEN_MAX: u32 = 10_000;
+/// A mail that hops more often loops: Postfix stops at 50 `Received:` headers.
+const HOPS_MAX: u8 = 50;
 const INSTANCES_MAX: usize = 255;
 /// A longer text is no queue id: Postfix's have less than 20 characters.
 const QUEUE_ID_BYTES_MAX: usize = 32;
@@ -86,6 +90,8 @@ pub struct Tracker {
     deadlines: VecDeque<(i64, EntryRef)>,
     /// The same for mails that their clients may have given up, which wait longer.
     unfinished: VecDeque<(i64, EntryRef)>,
+    /// Entries whose messages wait for their origin, the oldest first.
+    waiting: VecDeque<EntryRef>,
     expected: HashMap<EntryRef, Expected, FixedState>,
     instances: Vec<Box<[u8]>>,
     host: (Vec<u8>, u64),
@@ -116,6 +122,7 @@ impl Tracker {
             failing: Default::default(),
             deadlines: VecDeque::new(),
             unfinished: VecDeque::new(),
+            waiting: VecDeque::new(),
             expected: HashMap::default(),
             instances: Vec::new(),
             host: (Vec::new(), 0),
@@ -164,6 +171,7 @@ impl Tracker {
             }
             Event::MessageId { queue_id, .. } => {
                 if let Some(entry) = self.entry(line, queue_id, About::Cleanup) {
+                    self.spared(entry);
                     self.mark(entry, flag::CLEANUP);
                     self.meet_part(entry, sink);
                     self.act_ahead(entry, line, sink);
@@ -196,6 +204,7 @@ impl Tracker {
             }
             Event::Other { .. } | Event::Unparsed => {}
         }
+        self.relieve(sink);
         while self.forgotten > 0 {
             self.forgotten -= 1;
             sink(Fact::MessageForgotten);
@@ -211,12 +220,11 @@ impl Tracker {
         self.first_ms.get_or_insert(now_ms);
         self.clock_ms = now_ms;
         while let Some(&(due_ms, entry)) = self.deadlines.front() {
-            let is_full = self.holds.bytes > HELD_BYTES_MAX || self.holds.in_use() > HOLDS_MAX;
-            if due_ms > self.clock_ms && !is_full {
+            if due_ms > self.clock_ms {
                 break;
             }
             self.deadlines.pop_front();
-            self.due(entry, due_ms > self.clock_ms, sink);
+            self.due(entry, false, sink);
         }
         while let Some(&(due_ms, entry)) = self.unfinished.front() {
             if due_ms > self.clock_ms {
@@ -225,6 +233,58 @@ impl Tracker {
             self.unfinished.pop_front();
             self.due(entry, false, sink);
         }
+    }
+
+    /// Where too much waits, the oldest is told without waiting longer.
+    fn relieve(&mut self, sink: Sink<'_>) {
+        while self.holds.bytes > HELD_BYTES_MAX || self.holds.in_use() > HOLDS_MAX {
+            let Some(entry) = self.waiting.pop_front() else {
+                return;
+            };
+            self.resolve(entry, true, sink);
+        }
+    }
+
+    /// Looks at the entry again when no line that belongs to one of this time can come any more.
+    fn look_again(&mut self, entry: EntryRef, time_ms: i64) {
+        let Some(e) = self.queue.get_mut(entry) else {
+            return;
+        };
+        if !e.has(flag::WAITING) {
+            e.set(flag::WAITING);
+            self.waiting.push_back(entry);
+            if self.waiting.len() > 4 * HOLDS_MAX {
+                self.forget_waiting();
+            }
+        }
+        let Some(e) = self.queue.get_mut(entry) else {
+            return;
+        };
+        if e.has(flag::SCHEDULED) {
+            return;
+        }
+        e.set(flag::SCHEDULED);
+        self.deadlines.push_back((time_ms + DISORDER_MS, entry));
+        if self.deadlines.len() > 2 * self.config.messages_max {
+            let queue = &self.queue;
+            self.deadlines
+                .retain(|&(_, entry)| queue.get(entry).is_some());
+        }
+    }
+
+    /// Most that wait are known soon: they need not be looked through.
+    fn forget_waiting(&mut self) {
+        let (queue, messages) = (&mut self.queue, &self.messages);
+        self.waiting.retain(|&entry| {
+            let Some(e) = queue.get_mut(entry) else {
+                return false;
+            };
+            let waits = messages.get(messages.root(e.message)).hold != NONE;
+            if !waits {
+                e.flags &= !flag::WAITING;
+            }
+            waits
+        });
     }
 
     /// The input has been silent: tells what no line that is missing could change.
@@ -580,8 +640,7 @@ impl Tracker {
                     _ => self.deferred.clear(&mut deferred),
                 }
                 self.close(before, true, sink);
-                self.deadlines
-                    .push_back((line.time_ms + DISORDER_MS, before));
+                self.look_again(before, line.time_ms);
             } else {
                 let unknown = Submitter {
                     origin: Origin::Unknown,
@@ -685,6 +744,7 @@ impl Tracker {
             return;
         }
         e.set(flag::ACTIVE);
+        e.flags &= !flag::DISCARD_AHEAD;
         e.recipients = recipients;
         e.begin_attempt();
         let is_child = e.has(flag::CHILD);
@@ -701,8 +761,7 @@ impl Tracker {
                 hold.queued = Some((size_bytes, recipients));
                 hold.is_notice = sender.is_empty();
                 hold.is_double_bounce = sender.starts_with(b"double-bounce@");
-                self.deadlines
-                    .push_back((line.time_ms + DISORDER_MS, entry));
+                self.look_again(entry, line.time_ms);
             }
         }
         self.close(entry, false, sink);
@@ -754,9 +813,22 @@ impl Tracker {
         }
     }
 
+    /// cleanup reads a mail that smtpd was to swallow: the client began anew, with RSET.
+    fn spared(&mut self, entry: EntryRef) {
+        if let Some(e) = self.queue.get_mut(entry)
+            && !e.has(flag::CLEANUP)
+        {
+            e.flags &= !flag::DISCARD_AHEAD;
+        }
+    }
+
     /// smtpd swallowed a mail: cleanup, if it was asked at all, says nothing of it.
     fn discarded(&mut self, entry: EntryRef, line: &Line<'_>, sink: Sink<'_>) {
-        if self.queue.get(entry).is_none_or(|e| e.has(flag::REMOVED)) {
+        if self
+            .queue
+            .get(entry)
+            .is_none_or(|e| e.has(flag::REMOVED) || !e.has(flag::DISCARD_AHEAD))
+        {
             return;
         }
         self.mark(entry, flag::DISCARD_AHEAD | flag::CLEANUP);
@@ -786,8 +858,7 @@ impl Tracker {
         if discard {
             message.fate |= fate::DISCARDED;
             message.last_removed_ms = message.last_removed_ms.max(line.time_ms);
-            self.deadlines
-                .push_back((line.time_ms + DISORDER_MS, entry));
+            self.look_again(entry, line.time_ms);
         }
         if !is_child {
             if self.messages.get(root).origin.is_some() {
@@ -832,14 +903,21 @@ impl Tracker {
                 }
             }
         }
+        if attempt.goes_on
+            && delivery.status == Status::Sent
+            && delivery.queued_as.is_none()
+            && delivery.forwarded_as.is_none()
+        {
+            // Where it goes on is not seen here.
+            self.messages.get_mut(root).fate |= fate::HANDED_OVER;
+        }
         self.note_recipient(entry, &mut attempt);
         self.note_fate(root, &attempt);
         if self.messages.get(root).origin.is_none() {
             if attempt.place == Place::Probe {
                 self.messages.get_mut(root).set(state::PROBE);
             }
-            self.deadlines
-                .push_back((line.time_ms + DISORDER_MS, entry));
+            self.look_again(entry, line.time_ms);
         }
         self.tell_or_hold(root, &attempt, sink);
         if delivery.orig_recipient.is_some() || line.program.kind == Kind::Local {
@@ -936,7 +1014,7 @@ impl Tracker {
         let count = if e.deferred.is_complete() {
             e.deferred.len()
         } else {
-            unfinished.max(e.deferred.len()).max(1)
+            unfinished.min(UNSEEN_MAX).max(e.deferred.len()).max(1)
         };
         e.finished = e.finished.saturating_add(count);
         let root = self.messages.root(e.message);
@@ -1010,8 +1088,7 @@ impl Tracker {
         if by == RemovedBy::Postsuper {
             message.fate |= fate::DELETED;
         }
-        self.deadlines
-            .push_back((line.time_ms + DISORDER_MS, entry));
+        self.look_again(entry, line.time_ms);
         self.close(entry, by == RemovedBy::Postsuper, sink);
     }
 
@@ -1031,7 +1108,7 @@ impl Tracker {
         if e.has(flag::CLEANUP) || e.has(flag::ACTIVE) {
             self.join(entry, parent, sink);
         } else {
-            self.messages.get_mut(parent).awaited += 1;
+            self.await_part(parent);
             self.expect(entry, Expected::Part { parent }, line.time_ms);
         }
     }
@@ -1059,7 +1136,7 @@ impl Tracker {
         if self.queue.get(entry).is_some_and(|e| e.has(flag::ACCEPTED)) {
             self.join(entry, parent, sink);
         } else {
-            self.messages.get_mut(parent).awaited += 1;
+            self.await_part(parent);
             let hop = Expected::Hop {
                 parent,
                 from_s,
@@ -1073,7 +1150,12 @@ impl Tracker {
         if let Some(old) = self.expected.insert(entry, expected) {
             self.disappoint(old);
         }
-        self.deadlines.push_back((time_ms + DISORDER_MS, entry));
+        self.look_again(entry, time_ms);
+    }
+
+    fn await_part(&mut self, parent: u32) {
+        let message = self.messages.get_mut(parent);
+        message.awaited = message.awaited.saturating_add(1);
     }
 
     fn disappoint(&mut self, expected: Expected) -> Option<u32> {
@@ -1142,7 +1224,8 @@ impl Tracker {
         };
         let root = self.messages.root(parent);
         let child = self.messages.root(e.message);
-        if child == root || self.messages.get(child).origin.is_some() {
+        let depth = self.messages.get(child).depth.saturating_add(1);
+        if child == root || self.messages.get(child).origin.is_some() || depth > HOPS_MAX {
             return;
         }
         e.set(flag::CHILD);
@@ -1151,8 +1234,9 @@ impl Tracker {
         self.messages.get_mut(child).hold = NONE;
         let whole = self.messages.get_mut(root);
         whole.references += 1;
-        whole.open += part.open;
-        whole.awaited += part.awaited;
+        whole.depth = whole.depth.max(depth);
+        whole.open = whole.open.saturating_add(part.open);
+        whole.awaited = whole.awaited.saturating_add(part.awaited);
         whole.fate |= part.fate;
         whole.last_removed_ms = whole.last_removed_ms.max(part.last_removed_ms);
         if part.hold != NONE {
@@ -1404,6 +1488,9 @@ impl Tracker {
             self.forgotten += 1;
             self.drop_entry(idle);
         }
+        if let Some(oldest) = self.queue.crowded(speaker) {
+            self.drop_entry(oldest);
+        }
         let message = self.messages.insert();
         let m = self.messages.get_mut(message);
         m.references = 1;
@@ -1412,8 +1499,7 @@ impl Tracker {
         if matches!(about, About::Reinjection { .. }) {
             self.mark(entry, flag::EXPECTED);
         }
-        self.deadlines
-            .push_back((line.time_ms + DISORDER_MS, entry));
+        self.look_again(entry, line.time_ms);
         Some(entry)
     }
 
@@ -1499,7 +1585,8 @@ impl Tracker {
         let root = self.messages.root(e.message);
         let is_finished = e.has(flag::ACTIVE)
             && e.finished >= e.recipients
-            && !self.messages.get(root).is(state::EXPANDED);
+            && !self.messages.get(root).is(state::EXPANDED)
+            && self.messages.get(root).fate & fate::HANDED_OVER == 0;
         if e.has(flag::CLOSED) || !e.has(flag::REMOVED) || !(is_finished || at_once) {
             return;
         }
@@ -1519,9 +1606,10 @@ impl Tracker {
 
     /// An entry's time has come.
     fn due(&mut self, entry: EntryRef, at_once: bool, sink: Sink<'_>) {
-        let Some(e) = self.queue.get(entry) else {
+        let Some(e) = self.queue.get_mut(entry) else {
             return;
         };
+        e.flags &= !flag::SCHEDULED;
         let now_s = seconds(self.clock_ms);
         let is_over = |since_s: u32| at_once || since_s.saturating_add(DISORDER_S) <= now_s;
         let (first_over, removed_over) = (is_over(e.first_s), is_over(e.removed_s));
@@ -1539,6 +1627,8 @@ impl Tracker {
         if is_removed && removed_over {
             self.close(entry, true, sink);
             self.drop_entry(entry);
+        } else if is_removed || (first_over && self.is_waiting(entry)) {
+            self.look_again(entry, self.clock_ms);
         } else if never_queued && first_over {
             let is_counted = self
                 .root_of(entry)
@@ -1549,8 +1639,21 @@ impl Tracker {
                 self.drop_entry(entry);
             } else {
                 self.unfinished.push_back((first_ms + UNFINISHED_MS, entry));
+                if self.unfinished.len() > 2 * self.config.messages_max {
+                    let queue = &self.queue;
+                    self.unfinished
+                        .retain(|&(_, entry)| queue.get(entry).is_some());
+                }
             }
         }
+    }
+
+    /// Whether facts of the entry's message wait for its origin.
+    fn is_waiting(&self, entry: EntryRef) -> bool {
+        self.root_of(entry).is_some_and(|root| {
+            let message = self.messages.get(root);
+            message.hold != NONE && !self.holds.get(message.hold).is_empty()
+        })
     }
 
     /// Forgets an entry, and its message with the last one.

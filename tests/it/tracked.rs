@@ -84,3 +84,65 @@ fn messages_that_never_end_in_one_moment() {
         lines
     });
 }
+
+/// Stamps of another zone: every one is ahead of the wall clock, and time stands still.
+#[test]
+fn messages_that_never_end_in_another_zone() {
+    feed(200_000, |number| {
+        format!(
+            "2026-12-24T10:00:00Z mx1 postfix/smtpd[1]: {number:010X}: client=localhost[127.0.0.1]\n\
+             2026-12-24T10:00:00Z mx1 postfix/qmgr[1]: {number:010X}: from=<a@example.com>, size=1, nrcpt=2 (queue active)\n"
+        )
+    });
+}
+
+/// A count that nobody's mail has: it must cost neither memory nor time.
+#[test]
+fn an_expired_mail_with_four_billion_recipients() {
+    let mut engine = Engine::new(EngineConfig::default());
+    let input = engine.input(NOW_MS);
+    let before = held_bytes();
+    let log = "\
+2026-11-24T10:00:00Z mx1 postfix/qmgr[1]: 4AAA01: from=<a@example.com>, size=1, nrcpt=4294967295 (queue active)
+2026-11-24T10:00:01Z mx1 postfix/qmgr[1]: 4AAA01: from=<a@example.com>, status=expired, returned to sender
+";
+    engine.feed(input, log.as_bytes(), NOW_MS);
+    assert!(held_bytes() - before < 8 << 20);
+    engine.finish();
+    let expired: f64 = engine
+        .freeze(NOW_MS)
+        .iter()
+        .filter(|sample| sample.name == "mail_deliveries_total")
+        .filter(|sample| sample.labels.iter().any(|(_, value)| value == "expired"))
+        .map(|sample| sample.value)
+        .sum();
+    assert!((1.0..=10_000.0).contains(&expired), "{expired}");
+}
+
+/// Queue ids that come back without an end, and hops without an end: no line costs more than the
+/// one before.
+#[test]
+fn ids_that_come_back_and_chains_that_grow() {
+    let mut engine = Engine::new(EngineConfig::default());
+    let input = engine.input(NOW_MS);
+    let mut log = String::new();
+    for number in 0..50_000 {
+        let _ = writeln!(
+            log,
+            "2026-11-24T10:00:{:02}Z mx1 postfix/smtpd[1]: 4AAA01: client=unknown[192.0.2.1]",
+            number / 1_000
+        );
+    }
+    for number in (0..50_000).rev() {
+        let _ = writeln!(
+            log,
+            "2026-11-24T10:01:00Z mx1 postfix/smtpd[1]: {:010X}: client=localhost[127.0.0.1]\n\
+             2026-11-24T10:01:00Z mx1 postfix/smtp[2]: {number:010X}: to=<a@example.com>, relay=127.0.0.1[127.0.0.1]:10024, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as {:010X})",
+            number + 1,
+            number + 1
+        );
+    }
+    engine.feed(input, log.as_bytes(), NOW_MS);
+    engine.finish();
+    assert_eq!(engine.tracked_messages(), 0);
+}
