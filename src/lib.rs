@@ -4,14 +4,19 @@
 //!
 //! | room | makes | of |
 //! | --- | --- | --- |
+//! | [`cli`] | typed flags | arguments and the environment |
 //! | [`source`] | blocks of lines with a position | files |
 //! | [`record`] | a [`record::Record`]: the line without its header | a line |
 //! | [`parse`] | a typed, borrowed event | a record |
 //! | [`track`] | facts about messages, accounts and relays | events |
 //! | [`metrics`] | series | facts |
+//! | [`engine`] | one loop through all of the above | blocks |
+//! | [`settings`] | what the engine is told | flags |
+//! | [`showq`] | the length of Postfix's queue | its socket |
 //! | [`web`], [`report`] | what a person or Prometheus sees | series |
-//!
-//! [`simulate`] writes logs and their truth for the demo, the tests and the benchmarks.
+//! | [`serve`] | the daemon: follows, counts, answers | sources, the engine, the web |
+//! | [`simulate`] | logs and their truth, for the demo, the tests and the benchmarks | a seed |
+//! | [`demo`] | a log that is written while it is served | the simulation |
 
 pub mod cli;
 pub mod demo;

@@ -121,12 +121,12 @@ READING = Row("Is the log read well?", [
     lines("Lines read, by software", "All lines, whether counted further or not.", q.LINES, axis="per minute", width=6, stacked=True),
     lines("Lines that no rule knows", "Their share of a program's lines. maillog_exporter report FILE says of which program; please report such a line.",
           q.UNPARSED_SHARE, unit="percentunit", width=6, empty_text="none"),
-    lines("Lost by the loggers, source errors", "What journald and rsyslog say they dropped, and what could not be read.",
-          q.LOST_LINES, q.SOURCE_ERRORS, axis="per minute", width=6),
+    lines("Source errors", "Failed tries to open or read the log.",
+          q.SOURCE_ERRORS, axis="per minute", width=6),
     lines("Warnings and errors in the log", "By the severity word of the text.", q.LOG_MESSAGES, axis="per minute", width=6),
     lines("Messages being followed", "Open messages in the exporter's memory.", q.TRACKED, width=6),
-    lines("Limits and losses", "Label values over their limit, and counters that had to start at 0.",
-          q.LABELS_DROPPED, q.STATE_LOSSES, width=6, empty_text="none"),
+    lines("Over the limit", "Increments that went to _other because a label had all its values.",
+          q.LABELS_DROPPED, width=6, empty_text="none"),
 ])
 
 DASHBOARD = Dashboard(

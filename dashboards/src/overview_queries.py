@@ -133,12 +133,7 @@ UNPARSED_SHARE = Query(
     f"and on (program) topk(12, sum by (program) (increase(maillog_lines_unparsed_total{{{S}}}[$__range] @ end())) > 0)",
     "{{program}}", may_be_empty="every line may be understood",
 )
-LOST_LINES = per_minute("maillog_source_lost_lines_total", by="by", legend="{{by}}", may_be_empty=QUIET)
 SOURCE_ERRORS = per_minute("maillog_source_errors_total", by="source", legend="errors {{source}}")
-STATE_LOSSES = Query(
-    f"sum by (reason) (increase(maillog_state_losses_total{{{S}}}[$__range])) > 0", "counters from 0: {{reason}}",
-    may_be_empty=QUIET,
-)
 LABELS_DROPPED = Query(
     f"sum by (metric) (increase(maillog_labels_dropped_total{{{S}}}[$__range])) > 0", "over the limit: {{metric}}",
     may_be_empty=QUIET,

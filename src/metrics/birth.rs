@@ -1,8 +1,9 @@
 //! Holds newborn series at 0 until Prometheus has seen them there.
 //!
 //! `increase()` cannot see the first value of a series: one that is born at 400 has risen by 0.
-//! So a series that did not exist from the start is shown at 0 first, for at least one scrape and
+//! So a series of a user, a relay or a domain is shown at 0 first, for at least one scrape and
 //! long enough that every scraper came by; what was counted meanwhile shows at once after that.
+//! Others are there from the start (see [`zeros`](super::zeros)), or are not held.
 //! History (lines that were old when they were read) is not held: nobody was there to watch.
 //! In: births, the time. Out: which cells a scrape must show as 0.
 //! Never: a lost increment; cells count on while they are held.

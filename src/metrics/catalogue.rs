@@ -178,8 +178,6 @@ pub enum Family {
     SourceErrors,
     SourceUp,
     SourceLastLine,
-    SourceLostLines,
-    StateLosses,
     TrackedMessages,
     MessagesForgotten,
     LabelsDropped,
@@ -268,68 +266,6 @@ impl Queue {
             Queue::Active => "active",
             Queue::Deferred => "deferred",
             Queue::Hold => "hold",
-        }
-    }
-}
-
-/// Why counters had to start at 0: the `reason` label of `maillog_state_losses_total`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum StateLoss {
-    /// A source that cannot be read again (syslog, stdin) after an end without a last snapshot.
-    UncleanEnd,
-    /// A file is shorter than what was already read of it, or is gone.
-    FileLost,
-    /// The journal no longer holds the entries after the cursor.
-    JournalVacuumed,
-    SnapshotDamaged,
-    Other,
-}
-
-impl StateLoss {
-    pub const ALL: [StateLoss; 5] = [
-        StateLoss::UncleanEnd,
-        StateLoss::FileLost,
-        StateLoss::JournalVacuumed,
-        StateLoss::SnapshotDamaged,
-        StateLoss::Other,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            StateLoss::UncleanEnd => "unclean_end",
-            StateLoss::FileLost => "file_lost",
-            StateLoss::JournalVacuumed => "journal_vacuumed",
-            StateLoss::SnapshotDamaged => "snapshot_damaged",
-            StateLoss::Other => "other",
-        }
-    }
-}
-
-/// Which logger said that it dropped lines: the `by` label of `maillog_source_lost_lines_total`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum LostBy {
-    Journald,
-    Rsyslog,
-    Imuxsock,
-    Other,
-}
-
-impl LostBy {
-    pub const ALL: [LostBy; 4] = [
-        LostBy::Journald,
-        LostBy::Rsyslog,
-        LostBy::Imuxsock,
-        LostBy::Other,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LostBy::Journald => "journald",
-            LostBy::Rsyslog => "rsyslog",
-            LostBy::Imuxsock => "imuxsock",
-            LostBy::Other => "other",
         }
     }
 }
@@ -431,7 +367,7 @@ const REJECT_LINE: &str = "2026-11-24T00:16:31.400921+00:00 mx1 postfix/smtpd[42
 const WARNING_LINE: &str = "2026-11-24T00:16:31.400921+00:00 mx1 postfix/smtpd[4242]: warning: hostname host.example.org does not resolve to address 203.0.113.9";
 
 /// All metrics, in the order in which they are printed.
-pub static CATALOGUE: [Metric; 47] = [
+pub static CATALOGUE: [Metric; 45] = [
     counter(
         Family::Messages,
         "mail_messages_total",
@@ -681,7 +617,7 @@ pub static CATALOGUE: [Metric; 47] = [
         &[SOFTWARE, SERVICE, label("stage", words!(Stage))],
         "Connections that ended without a word: lost, timed out, thrown out for errors.",
         LOST_LINE,
-        "auth: guessing clients; data or end_of_message: MTU or a slow filter.",
+        "AUTH: guessing clients; DATA or END-OF-MESSAGE: MTU or a slow filter.",
     ),
     counter(
         Family::SmtpCommands,
@@ -742,13 +678,13 @@ pub static CATALOGUE: [Metric; 47] = [
         &[SOFTWARE, PROGRAM],
         "Lines of a known program that no rule knows.",
         "",
-        "Run explain on the log, and send the lines to this project.",
+        "report FILE says of which program; send such a line to this project.",
     ),
     counter(
         Family::LogMessages,
         "maillog_log_messages_total",
         &[SOFTWARE, PROGRAM, label("severity", words!(Severity))],
-        "Lines that carry a severity word, or a record's priority where that means something.",
+        "Lines that carry a severity word.",
         WARNING_LINE,
         "fatal or panic: the program does not do its work; read its last lines.",
     ),
@@ -793,7 +729,7 @@ pub static CATALOGUE: [Metric; 47] = [
         &[SOURCE],
         "Failed tries to open or read the source.",
         "",
-        "Run check: it says what is wrong and mends it.",
+        "The page at / and the exporter's own log say what is wrong, and what mends it.",
     ),
     gauge(
         Family::SourceUp,
@@ -801,7 +737,7 @@ pub static CATALOGUE: [Metric; 47] = [
         Unit::None,
         &[SOURCE],
         "1 while the source can be read.",
-        "0: run check; permissions and paths are the usual reasons.",
+        "0: the page at / says why; permissions and paths are the usual reasons.",
     ),
     gauge(
         Family::SourceLastLine,
@@ -810,22 +746,6 @@ pub static CATALOGUE: [Metric; 47] = [
         &[SOURCE],
         "Stamp of the source's last line.",
         "Old on a busy host: the logger or the mail system stands still.",
-    ),
-    counter(
-        Family::SourceLostLines,
-        "maillog_source_lost_lines_total",
-        &[SOURCE, label("by", words!(LostBy))],
-        "Lines that the loggers say they dropped before anybody could read them.",
-        "2026-11-24T00:16:31.400921+00:00 mx1 rsyslogd: imuxsock[pid 4242]: begin to drop messages due to rate-limiting",
-        "Raise the logger's rate limits: RateLimitBurst of journald, ratelimit.burst of imuxsock.",
-    ),
-    counter(
-        Family::StateLosses,
-        "maillog_state_losses_total",
-        &[label("reason", words!(StateLoss))],
-        "Times that counters had to start at 0 because reading could not go on exactly.",
-        "",
-        "Read the exporter's log of its start: it says what was lost and why.",
     ),
     gauge(
         Family::TrackedMessages,

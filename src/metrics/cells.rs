@@ -109,8 +109,8 @@ impl SeriesStore {
         self.by_key.get(&key(family, ids)).copied()
     }
 
-    /// A new series; `clock` where it was not there from the start. What the catalogue can enumerate
-    /// is not held: the contract shows it at 0 from the start as far as anybody would look at it.
+    /// A new series; `clock` where it was not there from the start. It is not held at 0: what is
+    /// usual is there from the start (see [`zeros`](super::zeros)), and the rest shows at once.
     pub fn create(
         &mut self,
         family: Family,

@@ -21,7 +21,7 @@ mod zeros;
 use std::sync::Arc;
 
 pub use birth::HISTORY_AGE_MS;
-pub use catalogue::{CATALOGUE, Family, Kind, LostBy, Metric, Queue, StateLoss, Unit};
+pub use catalogue::{CATALOGUE, Family, Kind, Metric, Queue, Unit};
 pub use catalogue_render::{CatalogueFormat, render_catalogue};
 pub use encode::{Format, Frozen, Sample};
 pub use labels::Privacy;
@@ -111,8 +111,6 @@ struct Source {
     /// `{source="file:/var/log/mail.log"`.
     labels: Arc<str>,
     sample: SourceSample,
-    lost_lines: [u64; LostBy::ALL.len()],
-    lost_labels: [Arc<str>; LostBy::ALL.len()],
 }
 
 /// Series of one family in a row, a number each.
@@ -151,7 +149,6 @@ pub struct Metrics {
     stage_delay: Dense,
     queue_time: Dense,
     blocklisted: Dense,
-    state_losses: Dense,
     forgotten: Dense,
     sources: Vec<Source>,
     queues: [Option<QueueSample>; Queue::ALL.len()],
@@ -208,8 +205,6 @@ impl Metrics {
         let queue_time = dense(Family::MessageQueueTime, &Outcome::ALL.map(Outcome::as_str));
         let providers = crate::parse::Provider::ALL.map(crate::parse::Provider::as_str);
         let blocklisted = dense(Family::Blocklisted, &providers);
-        let losses = StateLoss::ALL.map(StateLoss::as_str);
-        let state_losses = dense(Family::StateLosses, &losses);
         let forgotten = dense(Family::MessagesForgotten, &[]);
         let limited = catalogue::limited_metrics();
         let dropped = dense(Family::LabelsDropped, &limited);
@@ -262,7 +257,6 @@ impl Metrics {
             stage_delay,
             queue_time,
             blocklisted,
-            state_losses,
             forgotten,
             sources: Vec::new(),
             queues: Default::default(),
@@ -782,8 +776,6 @@ impl Metrics {
         }
         self.sources.push(Source {
             sample: SourceSample::default(),
-            lost_lines: Default::default(),
-            lost_labels: LostBy::ALL.map(|by| format!("{labels},by=\"{}\"", by.as_str()).into()),
             labels: labels.into(),
         });
         SourceId(self.sources.len() - 1)
@@ -791,17 +783,6 @@ impl Metrics {
 
     pub fn set_source(&mut self, source: SourceId, sample: SourceSample) {
         self.sources[source.0].sample = sample;
-    }
-
-    /// A logger says that it dropped lines of a source.
-    pub fn add_lost_lines(&mut self, source: SourceId, by: LostBy, count: u64) {
-        let lost = &mut self.sources[source.0].lost_lines[by as usize];
-        *lost = lost.saturating_add(count);
-    }
-
-    /// Counters had to start at 0.
-    pub fn add_state_loss(&mut self, reason: StateLoss) {
-        self.cells.add(self.state_losses.at(reason as usize), 1);
     }
 
     /// Fills in `mail_user_client_networks`; accounts that are not named have 0. `_other` has
@@ -903,9 +884,6 @@ impl Metrics {
             if let Some(last_ms) = sample.last_line_ms {
                 let last_ms = u64::try_from(last_ms).unwrap_or(0);
                 tell(Family::SourceLastLine, &source.labels, last_ms);
-            }
-            for (labels, lost) in source.lost_labels.iter().zip(source.lost_lines) {
-                tell(Family::SourceLostLines, labels, lost);
             }
         }
         tell(Family::TrackedMessages, &none, self.tracked_messages);

@@ -1,8 +1,10 @@
 //! Which series are there at 0 before anything happened.
 //!
 //! Whatever a healthy or an ill mail system usually says must be there from the start, so that its
-//! first increment is seen; but not every product of five labels. What is missing here is born
-//! when it happens, and held (see [`birth`](super::birth)).
+//! first increment is seen; but not every product of five labels. A combination that is missing here
+//! is shown from its first increment on, at once, with what it has counted: only rows of a user, a
+//! relay or a domain are held at 0 (see [`birth`](super::birth)). So a line that a new rule counts
+//! wants its combination here.
 //! In: nothing. Out: label values of the families whose labels are many.
 
 use crate::parse::{AuthReason, FailureReason, RejectReason, Service, Stage};

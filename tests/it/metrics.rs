@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use maillog_exporter::metrics::{
-    BUSY_WEIGHT, CATALOGUE, CatalogueFormat, Format, Frozen, HISTORY_AGE_MS, IDLE_MS, Kind, LostBy,
-    Metrics, MetricsConfig, Privacy, Queue, QueueSample, SourceSample, StateLoss, Unit,
-    VERY_BUSY_WEIGHT, render_catalogue,
+    BUSY_WEIGHT, CATALOGUE, CatalogueFormat, Format, Frozen, HISTORY_AGE_MS, IDLE_MS, Kind,
+    Metrics, MetricsConfig, Privacy, Queue, QueueSample, SourceSample, Unit, VERY_BUSY_WEIGHT,
+    render_catalogue,
 };
 use maillog_exporter::parse::{
     AuthReason, FailureReason, Provider, RejectReason, Service, Severity, Software, Stage,
@@ -165,7 +165,7 @@ fn by_label(samples: &BTreeMap<Key, f64>, name: &str, label: &str) -> BTreeMap<S
 }
 
 #[test]
-fn everything_enumerable_is_there_at_zero() {
+fn what_is_there_from_the_start_is_at_zero() {
     let mut metrics = metrics(MetricsConfig::default());
     let frozen = metrics.freeze(NOW_MS);
     let samples = read(&encode(&frozen, Format::Text004));
@@ -899,7 +899,6 @@ fn what_a_scrape_is_told() {
     metrics.set_user_client_networks([(anna, 3), (account(77, "nobody"), 9)]);
     metrics.set_auth_failing_networks(Service::Imap, 12);
     metrics.set_tracked_messages(42);
-    metrics.add_state_loss(StateLoss::SnapshotDamaged);
     let source = metrics.source("file:/var/log/mail.log");
     assert_eq!(source, metrics.source("file:/var/log/mail.log"));
     metrics.source("stdin");
@@ -915,7 +914,6 @@ fn what_a_scrape_is_told() {
             last_line_ms: Some(NOW_MS + 250),
         },
     );
-    metrics.add_lost_lines(source, LostBy::Journald, 5);
     let sample = QueueSample {
         messages: 6,
         oldest_age_ms: 1_500,
@@ -931,11 +929,6 @@ fn what_a_scrape_is_told() {
         ),
         ("mail_auth_failing_networks", &[("service", "imap")], 12.0),
         ("maillog_tracked_messages", &[], 42.0),
-        (
-            "maillog_state_losses_total",
-            &[("reason", "snapshot_damaged")],
-            1.0,
-        ),
         ("maillog_source_bytes_read_total", &[file], 1_000.0),
         ("maillog_source_lag_bytes", &[file], 7.0),
         ("maillog_source_rotations_total", &[file], 1.0),
@@ -947,11 +940,6 @@ fn what_a_scrape_is_told() {
             "maillog_source_last_line_timestamp_seconds",
             &[file],
             NOW_MS as f64 / 1_000.0 + 0.25,
-        ),
-        (
-            "maillog_source_lost_lines_total",
-            &[file, ("by", "journald")],
-            5.0,
         ),
         ("mail_queue_messages", &[("queue", "deferred")], 6.0),
         (
