@@ -66,8 +66,7 @@ fn run_report(flags: cli::Report) -> anyhow::Result<ExitCode> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let result = report::run(config, &options, &mut out)?;
     for (file, error) in &result.unreadable {
-        let file = file.to_string_lossy();
-        eprintln!("error: cannot read {}: {error}", on_terminal(&file));
+        eprintln!("{}", unreadable(&file.to_string_lossy(), error));
     }
     for (account, recipients) in &result.exceeded {
         eprintln!(
@@ -82,6 +81,38 @@ fn run_report(flags: cli::Report) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// The three lines about a file that a report was to read.
+fn unreadable(file: &str, error: &io::Error) -> String {
+    let name = on_terminal(file);
+    let (reason, why, fix) = match error.kind() {
+        io::ErrorKind::NotFound => (
+            "no such file".to_owned(),
+            "it is elsewhere, or was rotated away meanwhile".to_owned(),
+            format!(
+                "see what is there: ls -l {}*",
+                name.trim_end_matches(".log")
+            ),
+        ),
+        io::ErrorKind::PermissionDenied => (
+            "permission denied".to_owned(),
+            "its owner and group alone may read it".to_owned(),
+            format!("sudo -g $(stat -c %G {name}) maillog_exporter report {name}"),
+        ),
+        io::ErrorKind::IsADirectory => (
+            "it is a directory".to_owned(),
+            "a report reads files, in the order given".to_owned(),
+            format!("name them: maillog_exporter report {name}/*"),
+        ),
+        _ => (
+            error.to_string(),
+            "it is damaged, no log, or packed in a way not known here".to_owned(),
+            "unpack it yourself, and give what comes out: ... | maillog_exporter report -"
+                .to_owned(),
+        ),
+    };
+    format!("error: cannot read {name}: {reason}\n  why: {why}\n  fix: {fix}")
 }
 
 /// Names are written by others: control characters never reach the terminal.
@@ -102,9 +133,20 @@ fn run_serve(flags: cli::Serve) -> anyhow::Result<ExitCode> {
     } else {
         let specs = flags.sources.source.iter();
         specs
-            .map(|text| text.parse::<SourceSpec>().context("--source"))
-            .collect::<anyhow::Result<_>>()?
+            .map(|text| match text.parse::<SourceSpec>() {
+                Ok(spec) => spec,
+                Err(error) => cli::usage_error(format!("--source {text}: {error}")).exit(),
+            })
+            .collect()
     };
+    if let Some(spec) = sources.iter().find(|spec| spec.path().is_dir()) {
+        let name = spec.path().display();
+        anyhow::bail!(
+            "cannot follow {name}: it is a directory\n  \
+             why: --source names a file, or files by a pattern\n  \
+             fix: --source=file:{name}/*.log follows all logs in it"
+        );
+    }
     let options = ServeOptions {
         sources,
         from: match flags.sources.from {

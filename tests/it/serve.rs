@@ -362,9 +362,10 @@ fn what_cannot_be_served_is_said() {
     let (code, _, error) = run(&["serve", &source, "--web.listen-address=127.0.0.1:0"]);
     assert_eq!(code, Some(1), "{error}");
     assert!(
-        error.contains(&directory) && error.contains("directory"),
+        error.contains(&directory) && error.contains("is a directory\n  why: "),
         "{error}"
     );
+    assert!(!error.contains("listening"), "{error}");
 
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("bound").to_string();
@@ -381,6 +382,8 @@ fn what_cannot_be_served_is_said() {
         &["serve", "--no-such-flag"][..],
         &["serve", "--web.birth-hold=tomorrow"],
         &["serve", "--web.listen-address=nowhere"],
+        &["serve", "--source=journal"],
+        &["serve", "--source=gopher:x"],
         &["report", "--since=1fortnight", "x"],
         &["report"],
         &[],
@@ -424,6 +427,16 @@ fn reports() {
     assert_eq!(code, Some(1));
     assert!(error.contains(&missing), "{error}");
     assert!(text.contains("ann@example.org"), "the others count: {text}");
+    let (code, text, error) = run(&["report", &missing]);
+    assert_eq!((code, text.as_str()), (Some(1), ""));
+    assert!(error.starts_with("error: cannot read "), "{error}");
+    assert_eq!(error.lines().count(), 3, "{error}");
+
+    // What stands for several accounts is no account.
+    let both = ["report", "--limit.users=1", "--max-per-user=0", &path];
+    let (code, _, error) = run(&both);
+    assert_eq!(code, Some(3), "{error}");
+    assert!(!error.contains("_other"), "{error}");
 
     let (code, text, _) = run(&["report", "--format=json", &path]);
     assert_eq!(code, Some(0));
