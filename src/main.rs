@@ -1,5 +1,6 @@
 //! Starts what the arguments name, and turns what happens into an exit code.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
@@ -12,6 +13,12 @@ use maillog_exporter::serve::{self, ServeOptions, USUAL_PATHS};
 use maillog_exporter::settings;
 use maillog_exporter::source::{From, SourceSpec};
 use maillog_exporter::web::{self, WebOptions};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 /// A limit that was asked for was exceeded.
 const EXIT_EXCEEDED: u8 = 3;
@@ -272,9 +279,100 @@ fn start_log(flags: &cli::LogFlags) {
         .with_max_level(level)
         .with_writer(io::stderr)
         .with_target(false)
-        .with_ansi(io::stderr().is_terminal());
+        .with_ansi(false);
     match flags.format {
-        cli::LogFormat::Logfmt => builder.init(),
+        cli::LogFormat::Logfmt => builder.event_format(Logfmt).init(),
         cli::LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// `ts=... level=... msg="..." key=value`: a line for an event, whatever is in its values.
+struct Logfmt;
+
+impl<S, N> FormatEvent<S, N> for Logfmt
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        out.write_str("ts=")?;
+        SystemTime.format_time(&mut out)?;
+        let level = event.metadata().level().as_str().to_lowercase();
+        write!(out, " level={level} msg={}", value(&fields.message))?;
+        writeln!(out, "{}", fields.others)
+    }
+}
+
+/// An event's message, and its other fields as they are written.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    others: String,
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, text: &str) {
+        if field.name() == "message" {
+            text.clone_into(&mut self.message);
+        } else {
+            self.others
+                .push_str(&format!(" {}={}", field.name(), value(text)));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+}
+
+/// Quoted where it would not be one word; escaped where it would not be one line.
+fn value(text: &str) -> String {
+    let is_hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let is_word = |c: char| !c.is_whitespace() && !matches!(c, '"' | '=' | '\\') && !is_hidden(c);
+    if !text.is_empty() && text.chars().all(is_word) {
+        return text.to_owned();
+    }
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            c if is_hidden(c) => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_one_word_of_one_line() {
+        for (text, written) in [
+            ("127.0.0.1:10925", "127.0.0.1:10925"),
+            ("", "\"\""),
+            ("a b", "\"a b\""),
+            ("a=b", "\"a=b\""),
+            ("say \"x\\y\"", "\"say \\\"x\\\\y\\\"\""),
+            ("a\nlevel=error\t\r", "\"a\\nlevel=error\\t\\r\""),
+            ("\x1b[2J\u{9b}\u{202e}é", "\"\\u001b[2J\\u009b\\u202eé\""),
+        ] {
+            assert_eq!(value(text), written);
+        }
     }
 }

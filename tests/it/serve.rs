@@ -320,6 +320,34 @@ fn a_newborn_series_is_shown_at_0_first() {
     running.until_value(&of("old@example.org"), "2");
 }
 
+/// The exporter's own log is logfmt: the same fields first in each line, values that are one word.
+#[test]
+fn its_own_log_can_be_read_by_machines() {
+    let log = Log::new("");
+    let of = |format: &str| {
+        let source = format!("--source=file:{}", log.path.display());
+        let mut child = Command::new(PROGRAM)
+            .args(["serve", &source, "--web.listen-address=127.0.0.1:0"])
+            .arg(format!("--log.format={format}"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let line = lines.find(|line| line.as_ref().is_ok_and(|l| l.contains("caught up")));
+        let _ = child.kill();
+        let _ = child.wait();
+        line.expect("it says so").expect("UTF-8")
+    };
+    let line = of("logfmt");
+    assert!(line.starts_with("ts=20"), "{line}");
+    assert!(
+        line.ends_with(" level=info msg=\"caught up, serving metrics\" lines=0"),
+        "{line}"
+    );
+    let line = of("json");
+    serde_json::from_str::<serde_json::Value>(&line).expect("JSON");
+}
+
 #[test]
 fn the_path_of_the_metrics_is_the_users() {
     let log = Log::new("");
