@@ -18,6 +18,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::tz::{Offset, TimeZone};
 
 const ENV_PREFIX: &str = "MAILLOG_EXPORTER_";
+/// No Prometheus has to store what a report counts, and nobody may hide among "_other".
+const REPORT_LIMIT: &str = "1000000";
 
 /// The arguments of this process. Ends it with 0 after `--help`, with 2 on bad usage.
 pub fn parse() -> Cli {
@@ -31,7 +33,22 @@ where
     T: Into<OsString> + Clone,
 {
     let matches = command().try_get_matches_from(arguments)?;
-    Cli::from_arg_matches(&matches)
+    let cli = Cli::from_arg_matches(&matches)?;
+    if let Command::Report(report) = &cli.command {
+        let users = report.understand.privacy.users;
+        let is_nameless = matches!(users, PrivacyUsers::Domain | PrivacyUsers::Off);
+        if report.max_per_user.is_some() && is_nameless {
+            return Err(usage_error(
+                "--max-per-user needs accounts told apart: --privacy.users=full or hash",
+            ));
+        }
+    }
+    Ok(cli)
+}
+
+/// What is wrong with the arguments though each word is right; ends the process with 2.
+pub fn usage_error(message: impl fmt::Display) -> clap::Error {
+    command().error(clap::error::ErrorKind::ValueValidation, message)
 }
 
 /// The whole command line. `--web.listen-address` is `MAILLOG_EXPORTER_WEB_LISTEN_ADDRESS` in the
@@ -45,7 +62,14 @@ pub fn command() -> clap::Command {
         .chain(serve.get_arguments())
         .filter_map(|arg| arg.get_long().map(str::to_owned))
         .collect();
+    let unlimited = |arg: clap::Arg| arg.default_value(REPORT_LIMIT);
     plain
+        .mut_subcommand("report", |report| {
+            let report = report.mut_arg("users_max", unlimited);
+            report
+                .mut_arg("relays_max", unlimited)
+                .mut_arg("domains_max", unlimited)
+        })
         .mut_args(|arg| with_env(arg, ""))
         .mut_subcommands(|sub| {
             let own = format!("{}_", sub.get_name().to_uppercase());

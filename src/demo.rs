@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,15 +41,7 @@ pub async fn run(
     mut options: DemoOptions,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let temporary = options.log.is_none();
-    let path = options.log.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("maillog_exporter.demo.{}.log", std::process::id()))
-    });
-    let mut log = OpenOptions::new();
-    log.write(true).create(true).truncate(true);
-    let log = log
-        .open(&path)
-        .with_context(|| format!("cannot write the demo's log {}", path.display()))?;
+    let (log, path, _temporary) = open_log(options.log.as_deref())?;
     let wall = serve::wall_clock();
     let start_ms = wall();
     let clock = sped_up(start_ms, options.speed);
@@ -124,11 +116,36 @@ pub async fn run(
     let written = writer
         .join()
         .map_err(|_| anyhow::anyhow!("the simulator stopped for a fault of its own"))?;
-    if temporary {
-        std::fs::remove_file(&path)
-            .with_context(|| format!("cannot remove the demo's log {}", path.display()))?;
-    }
     result.and(written)
+}
+
+/// The file, its path, and what removes it at the end where it is ours.
+fn open_log(
+    log: Option<&Path>,
+) -> anyhow::Result<(File, PathBuf, Option<tempfile::NamedTempFile>)> {
+    let Some(path) = log else {
+        // Nobody knows its name before, and nobody else reads it.
+        let temporary = tempfile::Builder::new()
+            .prefix("maillog_exporter.demo.")
+            .suffix(".log")
+            .tempfile()
+            .context("cannot write the demo's log")?;
+        let path = temporary.path().to_owned();
+        return Ok((temporary.as_file().try_clone()?, path, Some(temporary)));
+    };
+    let name = path.display();
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(path)
+        .with_context(|| format!("cannot write the demo's log {name}"))?;
+    anyhow::ensure!(
+        file.metadata()?.len() == 0,
+        "{name} is not empty\n  \
+         why: the demo writes a log of its own from the start, and what is there may be wanted\n  \
+         fix: name a new file with --log, or leave it out for a temporary one"
+    );
+    Ok((file, path.to_owned(), None))
 }
 
 /// Writes the log as its time passes.

@@ -1,5 +1,6 @@
 //! Starts what the arguments name, and turns what happens into an exit code.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
@@ -12,6 +13,12 @@ use maillog_exporter::serve::{self, ServeOptions, USUAL_PATHS};
 use maillog_exporter::settings;
 use maillog_exporter::source::{From, SourceSpec};
 use maillog_exporter::web::{self, WebOptions};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 /// A limit that was asked for was exceeded.
 const EXIT_EXCEEDED: u8 = 3;
@@ -66,8 +73,7 @@ fn run_report(flags: cli::Report) -> anyhow::Result<ExitCode> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let result = report::run(config, &options, &mut out)?;
     for (file, error) in &result.unreadable {
-        let file = file.to_string_lossy();
-        eprintln!("error: cannot read {}: {error}", on_terminal(&file));
+        eprintln!("{}", unreadable(&file.to_string_lossy(), error));
     }
     for (account, recipients) in &result.exceeded {
         eprintln!(
@@ -82,6 +88,38 @@ fn run_report(flags: cli::Report) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// The three lines about a file that a report was to read.
+fn unreadable(file: &str, error: &io::Error) -> String {
+    let name = on_terminal(file);
+    let (reason, why, fix) = match error.kind() {
+        io::ErrorKind::NotFound => (
+            "no such file".to_owned(),
+            "it is elsewhere, or was rotated away meanwhile".to_owned(),
+            format!(
+                "see what is there: ls -l {}*",
+                name.trim_end_matches(".log")
+            ),
+        ),
+        io::ErrorKind::PermissionDenied => (
+            "permission denied".to_owned(),
+            "its owner and group alone may read it".to_owned(),
+            format!("sudo -g $(stat -c %G {name}) maillog_exporter report {name}"),
+        ),
+        io::ErrorKind::IsADirectory => (
+            "it is a directory".to_owned(),
+            "a report reads files, in the order given".to_owned(),
+            format!("name them: maillog_exporter report {name}/*"),
+        ),
+        _ => (
+            error.to_string(),
+            "it is damaged, no log, or packed in a way not known here".to_owned(),
+            "unpack it yourself, and give what comes out: ... | maillog_exporter report -"
+                .to_owned(),
+        ),
+    };
+    format!("error: cannot read {name}: {reason}\n  why: {why}\n  fix: {fix}")
 }
 
 /// Names are written by others: control characters never reach the terminal.
@@ -102,9 +140,20 @@ fn run_serve(flags: cli::Serve) -> anyhow::Result<ExitCode> {
     } else {
         let specs = flags.sources.source.iter();
         specs
-            .map(|text| text.parse::<SourceSpec>().context("--source"))
-            .collect::<anyhow::Result<_>>()?
+            .map(|text| match text.parse::<SourceSpec>() {
+                Ok(spec) => spec,
+                Err(error) => cli::usage_error(format!("--source {text}: {error}")).exit(),
+            })
+            .collect()
     };
+    if let Some(spec) = sources.iter().find(|spec| spec.path().is_dir()) {
+        let name = spec.path().display();
+        anyhow::bail!(
+            "cannot follow {name}: it is a directory\n  \
+             why: --source names a file, or files by a pattern\n  \
+             fix: --source=file:{name}/*.log follows all logs in it"
+        );
+    }
     let options = ServeOptions {
         sources,
         from: match flags.sources.from {
@@ -230,9 +279,100 @@ fn start_log(flags: &cli::LogFlags) {
         .with_max_level(level)
         .with_writer(io::stderr)
         .with_target(false)
-        .with_ansi(io::stderr().is_terminal());
+        .with_ansi(false);
     match flags.format {
-        cli::LogFormat::Logfmt => builder.init(),
+        cli::LogFormat::Logfmt => builder.event_format(Logfmt).init(),
         cli::LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// `ts=... level=... msg="..." key=value`: a line for an event, whatever is in its values.
+struct Logfmt;
+
+impl<S, N> FormatEvent<S, N> for Logfmt
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut out: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        out.write_str("ts=")?;
+        SystemTime.format_time(&mut out)?;
+        let level = event.metadata().level().as_str().to_lowercase();
+        write!(out, " level={level} msg={}", value(&fields.message))?;
+        writeln!(out, "{}", fields.others)
+    }
+}
+
+/// An event's message, and its other fields as they are written.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    others: String,
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, text: &str) {
+        if field.name() == "message" {
+            text.clone_into(&mut self.message);
+        } else {
+            self.others
+                .push_str(&format!(" {}={}", field.name(), value(text)));
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+}
+
+/// Quoted where it would not be one word; escaped where it would not be one line.
+fn value(text: &str) -> String {
+    let is_hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let is_word = |c: char| !c.is_whitespace() && !matches!(c, '"' | '=' | '\\') && !is_hidden(c);
+    if !text.is_empty() && text.chars().all(is_word) {
+        return text.to_owned();
+    }
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            c if is_hidden(c) => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_one_word_of_one_line() {
+        for (text, written) in [
+            ("127.0.0.1:10925", "127.0.0.1:10925"),
+            ("", "\"\""),
+            ("a b", "\"a b\""),
+            ("a=b", "\"a=b\""),
+            ("say \"x\\y\"", "\"say \\\"x\\\\y\\\"\""),
+            ("a\nlevel=error\t\r", "\"a\\nlevel=error\\t\\r\""),
+            ("\x1b[2J\u{9b}\u{202e}é", "\"\\u001b[2J\\u009b\\u202eé\""),
+        ] {
+            assert_eq!(value(text), written);
+        }
     }
 }

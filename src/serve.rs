@@ -96,9 +96,14 @@ pub async fn run(
         is_ready: false,
         started_ms: now_ms,
     };
+    // Dropped when the thread ends, however it does.
+    let (alive, ended) = oneshot::channel::<()>();
     let thread = std::thread::Builder::new()
         .name("engine".into())
-        .spawn(move || follow.run(followers))
+        .spawn(move || {
+            let _alive = alive;
+            follow.run(followers);
+        })
         .context("cannot start the engine's thread")?;
     let mut watcher = Watcher::new(paths);
     let waker = tokio::spawn(async move {
@@ -113,12 +118,24 @@ pub async fn run(
         asks_showq: !options.showq_paths.is_empty(),
         clock: options.clock,
     };
-    web::serve(listener, handle, options.web, shutdown).await?;
+    let mut is_over = false;
+    let until = async {
+        tokio::select! {
+            () = shutdown => {}
+            _ = ended => is_over = true,
+        }
+    };
+    web::serve(listener, handle, options.web, until).await?;
     waker.abort();
     // Nobody listens any more where the engine is gone.
     let _ = requests.send(Request::Stop);
-    if thread.join().is_err() {
-        anyhow::bail!("the engine stopped for a fault of its own; please report it");
+    if thread.join().is_err() || is_over {
+        // To answer 503 for ever would keep whoever restarts us from doing so.
+        anyhow::bail!(
+            "the engine stopped\n  \
+             why: a fault of its own; its last words stand above\n  \
+             fix: start again, and report what stands above"
+        );
     }
     Ok(())
 }

@@ -63,14 +63,27 @@ fn privacy(flags: &UnderstandFlags) -> anyhow::Result<Privacy> {
                 .key_file
                 .as_deref()
                 .context("--privacy.users=hash needs --privacy.key-file")?;
-            let key = fs::read(path)
-                .with_context(|| format!("cannot read --privacy.key-file {}", path.display()))?;
+            let name = path.display();
+            let key = match fs::read(path) {
+                Ok(key) => key,
+                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                    anyhow::bail!(
+                        "cannot read --privacy.key-file {name}: permission denied\n  \
+                         why: its owner alone may read it, as it should be\n  \
+                         fix: make the user that runs this its owner: chown maillog_exporter {name}"
+                    )
+                }
+                Err(error) => anyhow::bail!(
+                    "cannot read --privacy.key-file {name}: {error}\n  \
+                     why: --privacy.users=hash hashes names with the key in it\n  \
+                     fix: head -c 32 /dev/urandom > {name}; keep it: another key is other names"
+                ),
+            };
             anyhow::ensure!(
                 key.len() >= KEY_BYTES_MIN,
-                "--privacy.key-file {} is shorter than {KEY_BYTES_MIN} bytes\n  \
-                 fix: head -c 32 /dev/urandom > {}",
-                path.display(),
-                path.display()
+                "--privacy.key-file {name} is shorter than {KEY_BYTES_MIN} bytes\n  \
+                 why: a short key can be guessed, and with it every name\n  \
+                 fix: head -c 32 /dev/urandom > {name}"
             );
             Privacy::Hash(key)
         }
@@ -81,9 +94,13 @@ fn privacy(flags: &UnderstandFlags) -> anyhow::Result<Privacy> {
 fn host_networks(flag: &str, words: &[Hosts]) -> anyhow::Result<Vec<IpNet>> {
     let (mut networks, names) = Hosts::all(words);
     for name in names {
-        let addresses = (name.as_str(), 25)
-            .to_socket_addrs()
-            .with_context(|| format!("{flag}: cannot resolve {name}; name its address instead"))?;
+        let addresses = (name.as_str(), 25).to_socket_addrs().map_err(|error| {
+            anyhow::anyhow!(
+                "{flag}: cannot resolve {name}\n  \
+                     why: {error}\n  \
+                     fix: give its address instead of its name"
+            )
+        })?;
         networks.extend(addresses.map(|address| IpNet::from(address.ip())));
     }
     Ok(networks)

@@ -68,6 +68,10 @@ pub fn run(
         unreadable: std::mem::take(&mut read.unreadable),
         exceeded: Vec::new(),
     };
+    if !result.unreadable.is_empty() && read.files_read == 0 && read.engine.lines() == 0 {
+        // An empty report would say that nothing happened.
+        return Ok(result);
+    }
     let baseline = match (options.since_ms, read.engine.baseline()) {
         (None, _) => None,
         // No line is that late: all is before.

@@ -103,13 +103,7 @@ fn open(file: &Path, spooled: Option<&mut File>) -> io::Result<Box<dyn Read + Se
 
 /// Standard input in a file without a name: it must be read twice.
 fn spool_stdin() -> io::Result<File> {
-    let path = std::env::temp_dir().join(format!("maillog_exporter.{}", std::process::id()));
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(&path)?;
-    std::fs::remove_file(&path)?;
+    let mut file = tempfile::tempfile()?;
     let mut input = open_input(Path::new("-"))?;
     io::copy(&mut input, &mut file)?;
     file.flush()?;

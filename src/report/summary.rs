@@ -9,6 +9,9 @@ use super::programs;
 use super::read::ReadAll;
 use crate::metrics::{Frozen, Sample};
 
+/// Stands for all that have no series of their own.
+const OTHER: &str = "_other";
+
 /// A number with what it means.
 #[derive(Debug, Clone, Serialize)]
 pub struct Defined {
@@ -186,12 +189,13 @@ impl Summary {
         }
     }
 
-    /// Accounts that sent to more than `max` recipients, the worst first.
+    /// Accounts that sent to more than `max` recipients, the worst first. What stands for several
+    /// accounts is none.
     pub fn accounts_over(&self, max: u64) -> Vec<(String, u64)> {
         let mut over: Vec<(String, u64)> = self
             .all_recipients
             .iter()
-            .filter(|(_, recipients)| *recipients > max)
+            .filter(|(account, recipients)| *recipients > max && account != OTHER)
             .cloned()
             .collect();
         over.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));

@@ -161,7 +161,7 @@ async fn attend(
         let activity = &activity;
         async move {
             let response: Result<Response, Infallible> = answer.await;
-            activity.set(Phase::Resting);
+            activity.has_answered();
             response
         }
     });
@@ -203,7 +203,10 @@ async fn attend(
 struct Activity {
     header_timeout: Duration,
     idle_timeout: Duration,
+    write_timeout: Duration,
     now: Mutex<(Phase, Instant)>,
+    /// When the first answer was made that is not wholly written yet.
+    unwritten_since: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -220,7 +223,9 @@ impl Activity {
         Activity {
             header_timeout: options.header_timeout,
             idle_timeout: options.idle_timeout,
+            write_timeout: options.write_timeout,
             now: Mutex::new((Phase::Asking, Instant::now())),
+            unwritten_since: Mutex::new(None),
         }
     }
 
@@ -230,6 +235,22 @@ impl Activity {
 
     fn set(&self, phase: Phase) {
         *self.lock() = (phase, Instant::now());
+    }
+
+    fn unwritten_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.unwritten_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_answered(&self) {
+        self.set(Phase::Resting);
+        self.unwritten_since().get_or_insert_with(Instant::now);
+    }
+
+    /// hyper flushes when it has nothing more to write.
+    fn has_flushed(&self) {
+        *self.unwritten_since() = None;
     }
 
     fn has_read(&self) {
@@ -257,12 +278,14 @@ impl Activity {
 
     fn deadline(&self) -> Instant {
         let (phase, since) = *self.lock();
-        since
+        let of_phase = since
             + match phase {
                 Phase::Asking => self.header_timeout,
                 Phase::Answering => REQUEST_TIMEOUT,
                 Phase::Resting => self.idle_timeout,
-            }
+            };
+        let unwritten_since = *self.unwritten_since();
+        unwritten_since.map_or(of_phase, |since| of_phase.min(since + self.write_timeout))
     }
 }
 
@@ -299,7 +322,9 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.activity.has_flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

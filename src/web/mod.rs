@@ -1,7 +1,8 @@
 //! HTTP: the metrics, a page for people, two checks for machines.
 //! In: an [`Exporter`], which is the engine's handle. Out: what [`serve`] answers until it is told to stop.
 //! Never: TLS and passwords (yet), anything but GET and HEAD, text of the log unescaped.
-//! Bounded: 256 connections, 16 KiB of headers, 10 s for them; see [`WebOptions`].
+//! Bounded: 256 connections, 16 KiB of headers, 10 s for them, 8 expositions in memory, 30 s to read one;
+//! see [`WebOptions`].
 //! Start reading at [`serve`].
 
 mod connection;
@@ -14,7 +15,7 @@ use std::{io, io::Write, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, Bytes},
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
@@ -22,7 +23,11 @@ use axum::{
     routing::get,
 };
 use flate2::{Compression, write::GzEncoder};
-use tokio::{net::TcpListener, time::Instant};
+use tokio::{
+    net::TcpListener,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 use own_metrics::OwnMetrics;
 
@@ -54,9 +59,13 @@ pub struct WebOptions {
     /// How long a connection may rest between requests. Longer than scrapes lie apart: a scraper
     /// whose connection we closed meanwhile might count that as a failed scrape.
     pub idle_timeout: Duration,
+    /// For an answer to be read by its client, however steadily it reads.
+    pub write_timeout: Duration,
     /// How long requests that are being answered may take at the end.
     pub shutdown_timeout: Duration,
     pub connections_max: usize,
+    /// Expositions in memory at a time, from the asking to the last byte read; the next ones wait.
+    pub expositions_max: usize,
     pub header_bytes_max: usize,
 }
 
@@ -67,8 +76,10 @@ impl Default for WebOptions {
             docs_url: None,
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(180),
+            write_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(5),
             connections_max: 256,
+            expositions_max: 8,
             header_bytes_max: 16 * 1024,
         }
     }
@@ -84,6 +95,7 @@ pub async fn serve<E: Exporter>(
     let room = Room {
         exporter,
         own_metrics: Arc::new(OwnMetrics::new().map_err(io::Error::other)?),
+        expositions: Arc::new(Semaphore::new(options.expositions_max)),
         options: Arc::new(options.clone()),
     };
     connection::serve(listener, router(room), &options, shutdown).await;
@@ -94,6 +106,7 @@ pub async fn serve<E: Exporter>(
 struct Room<E> {
     exporter: E,
     own_metrics: Arc<OwnMetrics>,
+    expositions: Arc<Semaphore>,
     options: Arc<WebOptions>,
 }
 
@@ -154,6 +167,10 @@ async fn around<E: Exporter>(
 
 async fn metrics<E: Exporter>(State(room): State<Room<E>>, headers: HeaderMap) -> Response {
     let format = negotiate::format(&headers);
+    let waiting = Arc::clone(&room.expositions).acquire_owned();
+    let Ok(Ok(permit)) = tokio::time::timeout(ENGINE_TIMEOUT, waiting).await else {
+        return plain(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY_READERS);
+    };
     let scrape = tokio::time::timeout(ENGINE_TIMEOUT, room.exporter.scrape(format)).await;
     let Ok(Some(mut body)) = scrape else {
         return not_ready(room.exporter).await;
@@ -180,8 +197,24 @@ async fn metrics<E: Exporter>(State(room): State<Room<E>>, headers: HeaderMap) -
             }
         };
     }
-    *response.body_mut() = Body::from(body);
+    *response.body_mut() = Body::from(Bytes::from_owner(Exposition {
+        body,
+        _permit: permit,
+    }));
     response
+}
+
+/// An encoded answer; whoever waits for its place gets it when the last byte is written, or the
+/// connection is gone.
+struct Exposition {
+    body: Vec<u8>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Exposition {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -201,6 +234,7 @@ async fn ready<E: Exporter>(State(room): State<Room<E>>) -> Response {
     }
 }
 
+const TOO_MANY_READERS: &str = "too many clients are reading the metrics, and slowly\n";
 const ENGINE_SILENT: &str = "not ready: the engine does not answer\n";
 
 async fn not_ready<E: Exporter>(exporter: E) -> Response {

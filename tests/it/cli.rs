@@ -216,7 +216,7 @@ fn lists_are_by_comma_and_repeated() {
 #[test]
 fn commands_share_the_flags_that_shape_understanding() {
     let flags =
-        "--trusted-networks=none --limit.users=7 --privacy.users=domain --source.timezone=UTC";
+        "--trusted-networks=none --limit.users=7 --privacy.users=full --source.timezone=UTC";
     assert!(parse(&format!("serve {flags}")).is_ok());
     assert!(
         parse(&format!(
@@ -234,6 +234,22 @@ fn commands_share_the_flags_that_shape_understanding() {
     assert_eq!(report.format, ReportFormat::Json);
     assert_eq!(report.since, Some(Duration::from_secs(3600)));
     assert_eq!((report.max_per_user, report.top), (Some(5), 3));
+}
+
+#[test]
+fn a_report_tells_all_accounts_apart_unless_told_otherwise() {
+    let limits = |arguments: &str| match parse(arguments).unwrap().command {
+        Command::Report(report) => {
+            let labels = report.understand.labels;
+            [labels.users_max, labels.relays_max, labels.domains_max]
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(limits("report x"), [1_000_000; 3]);
+    assert_eq!(
+        limits("report --limit.users=7 x"),
+        [7, 1_000_000, 1_000_000]
+    );
 }
 
 #[test]
@@ -268,6 +284,8 @@ fn errors_name_the_flag_the_piece_and_what_was_expected() {
         error("server"),
         error("serve --web.listenaddress=:1"),
         error("report"),
+        error("report --max-per-user=5 --privacy.users=off x"),
+        error("report --max-per-user=5 --privacy.users=domain x"),
     ];
     insta::assert_snapshot!(errors.join("\n"));
 }

@@ -320,6 +320,34 @@ fn a_newborn_series_is_shown_at_0_first() {
     running.until_value(&of("old@example.org"), "2");
 }
 
+/// The exporter's own log is logfmt: the same fields first in each line, values that are one word.
+#[test]
+fn its_own_log_can_be_read_by_machines() {
+    let log = Log::new("");
+    let of = |format: &str| {
+        let source = format!("--source=file:{}", log.path.display());
+        let mut child = Command::new(PROGRAM)
+            .args(["serve", &source, "--web.listen-address=127.0.0.1:0"])
+            .arg(format!("--log.format={format}"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let line = lines.find(|line| line.as_ref().is_ok_and(|l| l.contains("caught up")));
+        let _ = child.kill();
+        let _ = child.wait();
+        line.expect("it says so").expect("UTF-8")
+    };
+    let line = of("logfmt");
+    assert!(line.starts_with("ts=20"), "{line}");
+    assert!(
+        line.ends_with(" level=info msg=\"caught up, serving metrics\" lines=0"),
+        "{line}"
+    );
+    let line = of("json");
+    serde_json::from_str::<serde_json::Value>(&line).expect("JSON");
+}
+
 #[test]
 fn the_path_of_the_metrics_is_the_users() {
     let log = Log::new("");
@@ -362,9 +390,10 @@ fn what_cannot_be_served_is_said() {
     let (code, _, error) = run(&["serve", &source, "--web.listen-address=127.0.0.1:0"]);
     assert_eq!(code, Some(1), "{error}");
     assert!(
-        error.contains(&directory) && error.contains("directory"),
+        error.contains(&directory) && error.contains("is a directory\n  why: "),
         "{error}"
     );
+    assert!(!error.contains("listening"), "{error}");
 
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("bound").to_string();
@@ -381,6 +410,8 @@ fn what_cannot_be_served_is_said() {
         &["serve", "--no-such-flag"][..],
         &["serve", "--web.birth-hold=tomorrow"],
         &["serve", "--web.listen-address=nowhere"],
+        &["serve", "--source=journal"],
+        &["serve", "--source=gopher:x"],
         &["report", "--since=1fortnight", "x"],
         &["report"],
         &[],
@@ -424,6 +455,16 @@ fn reports() {
     assert_eq!(code, Some(1));
     assert!(error.contains(&missing), "{error}");
     assert!(text.contains("ann@example.org"), "the others count: {text}");
+    let (code, text, error) = run(&["report", &missing]);
+    assert_eq!((code, text.as_str()), (Some(1), ""));
+    assert!(error.starts_with("error: cannot read "), "{error}");
+    assert_eq!(error.lines().count(), 3, "{error}");
+
+    // What stands for several accounts is no account.
+    let both = ["report", "--limit.users=1", "--max-per-user=0", &path];
+    let (code, _, error) = run(&both);
+    assert_eq!(code, Some(3), "{error}");
+    assert!(!error.contains("_other"), "{error}");
 
     let (code, text, _) = run(&["report", "--format=json", &path]);
     assert_eq!(code, Some(0));
@@ -534,4 +575,80 @@ fn the_demos_hijacked_account_appears() {
             .is_some_and(|recipients: u64| recipients > 100)
     });
     assert!(fs::metadata(&log).is_ok_and(|file| file.len() > 0));
+}
+
+#[test]
+fn the_demo_overwrites_nothing() {
+    let log = Log::new("a line\n");
+    let flag = format!("--log={}", log.path.display());
+    let (code, _, error) = run(&["demo", "--web.listen-address=127.0.0.1:0", &flag]);
+    assert_eq!(code, Some(1), "{error}");
+    for part in ["is not empty", "\n  why: ", "\n  fix: "] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(
+        fs::read_to_string(&log.path).expect("it is there"),
+        "a line\n"
+    );
+}
+
+#[test]
+fn the_demos_own_log_is_private_and_goes_with_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut child = Command::new(PROGRAM)
+        .args(["demo", "--days=0", "--web.listen-address=127.0.0.1:0"])
+        .env("TMPDIR", directory.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+    let ready = lines.find(|line| line.as_ref().is_ok_and(|l| l.contains("caught up")));
+    assert!(ready.is_some());
+    let files = || fs::read_dir(directory.path()).expect("a directory");
+    let modes: Vec<u32> = files()
+        .map(|file| file.and_then(|f| f.metadata()).expect("a file"))
+        .map(|file| file.permissions().mode() & 0o777)
+        .collect();
+    assert_eq!(modes, [0o600]);
+    let told = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(told.is_ok_and(|status| status.success()));
+    assert!(child.wait().is_ok_and(|status| status.success()));
+    assert_eq!(files().count(), 0);
+}
+
+/// Whoever restarts services sees an end, not a process that answers 503 for ever.
+#[test]
+fn it_ends_when_its_engine_does() {
+    use maillog_exporter::engine::EngineConfig;
+    use maillog_exporter::serve::{self, Clock, ServeOptions};
+    use maillog_exporter::source::From;
+    use maillog_exporter::web::WebOptions;
+    let log = Log::new(&mail("4AAA01", "ann@example.org"));
+    let clock: Clock = std::sync::Arc::new(|| {
+        assert_ne!(
+            std::thread::current().name(),
+            Some("engine"),
+            "a fault, for this test"
+        );
+        0
+    });
+    let options = ServeOptions {
+        sources: vec![log.path.display().to_string().parse().expect("a path")],
+        from: From::Start,
+        engine: EngineConfig::default(),
+        web: WebOptions::default(),
+        showq_paths: Vec::new(),
+        clock,
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let result = runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let running = serve::run(listener.expect("a port"), options, std::future::pending());
+        tokio::time::timeout(PATIENCE, running).await
+    });
+    let error = result.expect("it ends").expect_err("it was no good end");
+    assert!(
+        error.to_string().starts_with("the engine stopped\n"),
+        "{error}"
+    );
 }

@@ -563,6 +563,48 @@ fn rest_between_requests_is_limited() {
 }
 
 #[test]
+fn a_client_that_reads_slowly_is_cut_and_others_wait_for_its_place() {
+    let options = WebOptions {
+        write_timeout: Duration::from_millis(600),
+        expositions_max: 1,
+        ..WebOptions::default()
+    };
+    let fake = Fake {
+        repeat: 400_000,
+        ..Fake::default()
+    };
+    let server = start(fake, options);
+    let mut slow = server.connect();
+    slow.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let began = Instant::now();
+    // It has its place from here on; a byte now and then does not prolong it.
+    assert_eq!(slow.read(&mut [0]).unwrap(), 1);
+    let dripping = thread::spawn(move || {
+        while began.elapsed() < Duration::from_millis(500) {
+            let _ = slow.read(&mut [0; 1000]);
+            thread::sleep(Duration::from_millis(20));
+        }
+        slow
+    });
+    let waited = server.get("/metrics");
+    assert_eq!(waited.code, 200);
+    assert!(began.elapsed() >= Duration::from_millis(500));
+    let mut rest = Vec::new();
+    // Reset, or at its end too early.
+    let _ = dripping.join().unwrap().read_to_end(&mut rest);
+    assert!(rest.len() < waited.body.len());
+    // Written in time, a connection may rest.
+    let mut resting = server.connect();
+    resting
+        .write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    assert!(resting.read(&mut [0; 1024]).unwrap() > 0);
+    thread::sleep(Duration::from_millis(800));
+    assert!(!is_closed(&mut resting));
+}
+
+#[test]
 fn headers_are_limited_in_size() {
     let server = default_server();
     let fits = format!("X-Long: {}\r\n", "x".repeat(15 * 1024));
