@@ -151,7 +151,8 @@ fn place(config: &TrackConfig, program: &Program<'_>, delivery: &Delivery<'_>) -
         _ if delivery.forwarded_as.is_some() => Place::Internal,
         Kind::Lmtp if is_swallowed_by_filter(config, delivery) => Place::Discard,
         Kind::Local | Kind::Virtual | Kind::Pipe | Kind::Lmtp => Place::Local,
-        Kind::Error => outside(config, program, None),
+        // A mailbox server that is down makes qmgr hand its mail to error(8).
+        Kind::Error if delivery.unreachable_socket().is_some() => Place::Local,
         _ => {
             let address = match delivery.relay {
                 Relay::Host { address, .. } => Some(address),
