@@ -125,8 +125,8 @@ fn unreadable(file: &str, error: &io::Error) -> String {
 /// Names are written by others: control characters never reach the terminal.
 fn on_terminal(name: &str) -> String {
     let escaped = |c: char| {
-        if c.is_control() {
-            c.escape_default().to_string()
+        if report::is_hidden(c) {
+            c.escape_unicode().to_string()
         } else {
             c.into()
         }
@@ -334,11 +334,8 @@ impl Visit for Fields {
 
 /// Quoted where it would not be one word; escaped where it would not be one line.
 fn value(text: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let is_word = |c: char| !c.is_whitespace() && !matches!(c, '"' | '=' | '\\') && !is_hidden(c);
+    let is_word =
+        |c: char| !c.is_whitespace() && !matches!(c, '"' | '=' | '\\') && !report::is_hidden(c);
     if !text.is_empty() && text.chars().all(is_word) {
         return text.to_owned();
     }
@@ -349,7 +346,7 @@ fn value(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            c if is_hidden(c) => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if report::is_hidden(c) => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => quoted.push(c),
         }
     }
