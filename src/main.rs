@@ -146,13 +146,8 @@ fn run_serve(flags: cli::Serve) -> anyhow::Result<ExitCode> {
             })
             .collect()
     };
-    if let Some(spec) = sources.iter().find(|spec| spec.path().is_dir()) {
-        let name = spec.path().display();
-        anyhow::bail!(
-            "cannot follow {name}: it is a directory\n  \
-             why: --source names a file, or files by a pattern\n  \
-             fix: --source=file:{name}/*.log follows all logs in it"
-        );
+    for spec in &sources {
+        followable(spec)?;
     }
     let options = ServeOptions {
         sources,
@@ -171,6 +166,27 @@ fn run_serve(flags: cli::Serve) -> anyhow::Result<ExitCode> {
     until_told(&flags.web, &flags.understand, |listener, told| {
         serve::run(listener, options, told)
     })
+}
+
+/// What is there must be a file; what is not there yet may become one.
+fn followable(spec: &SourceSpec) -> anyhow::Result<()> {
+    let name = spec.path().display();
+    let Ok(metadata) = std::fs::metadata(spec.path()) else {
+        return Ok(());
+    };
+    anyhow::ensure!(
+        !metadata.is_dir(),
+        "cannot follow {name}: it is a directory\n  \
+         why: --source names a file, or files by a pattern\n  \
+         fix: --source=file:{name}/*.log follows all logs in it"
+    );
+    anyhow::ensure!(
+        metadata.is_file(),
+        "cannot follow {name}: it is no regular file\n  \
+         why: only a file can be read again after a restart\n  \
+         fix: let the syslog daemon write a file, and name that with --source=file:PATH"
+    );
+    Ok(())
 }
 
 fn run_demo(flags: cli::Demo) -> anyhow::Result<ExitCode> {

@@ -396,6 +396,8 @@ fn what_cannot_be_served_is_said() {
         "{error}"
     );
     assert!(!error.contains("listening"), "{error}");
+    let (code, _, error) = run(&["serve", "--source=file:/dev/null"]);
+    assert!(code == Some(1) && error.contains("\n  fix: "), "{error}");
 
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("bound").to_string();
