@@ -94,8 +94,9 @@ fn with_env(arg: clap::Arg, owner: &str) -> clap::Arg {
 
 /// Reads a mail server's log and serves what it says to Prometheus
 ///
-/// Reads the logs of Postfix, Dovecot, Cyrus IMAP and the filters beside them, follows every message
-/// through them, and says which account sends what to whom, and what became of it.
+/// Reads the log of Postfix, follows every message through its queues and through content filters, and
+/// says which account sends what to whom, and what became of it. Lines of Dovecot, Cyrus IMAP, filters
+/// and other programs are counted, but not read yet.
 #[derive(Parser, Debug)]
 #[command(
     name = "maillog_exporter",

@@ -125,8 +125,8 @@ fn unreadable(file: &str, error: &io::Error) -> String {
 /// Names are written by others: control characters never reach the terminal.
 fn on_terminal(name: &str) -> String {
     let escaped = |c: char| {
-        if c.is_control() {
-            c.escape_default().to_string()
+        if report::is_hidden(c) {
+            c.escape_unicode().to_string()
         } else {
             c.into()
         }
@@ -146,13 +146,8 @@ fn run_serve(flags: cli::Serve) -> anyhow::Result<ExitCode> {
             })
             .collect()
     };
-    if let Some(spec) = sources.iter().find(|spec| spec.path().is_dir()) {
-        let name = spec.path().display();
-        anyhow::bail!(
-            "cannot follow {name}: it is a directory\n  \
-             why: --source names a file, or files by a pattern\n  \
-             fix: --source=file:{name}/*.log follows all logs in it"
-        );
+    for spec in &sources {
+        followable(spec)?;
     }
     let options = ServeOptions {
         sources,
@@ -171,6 +166,27 @@ fn run_serve(flags: cli::Serve) -> anyhow::Result<ExitCode> {
     until_told(&flags.web, &flags.understand, |listener, told| {
         serve::run(listener, options, told)
     })
+}
+
+/// What is there must be a file; what is not there yet may become one.
+fn followable(spec: &SourceSpec) -> anyhow::Result<()> {
+    let name = spec.path().display();
+    let Ok(metadata) = std::fs::metadata(spec.path()) else {
+        return Ok(());
+    };
+    anyhow::ensure!(
+        !metadata.is_dir(),
+        "cannot follow {name}: it is a directory\n  \
+         why: --source names a file, or files by a pattern\n  \
+         fix: --source=file:{name}/*.log follows all logs in it"
+    );
+    anyhow::ensure!(
+        metadata.is_file(),
+        "cannot follow {name}: it is no regular file\n  \
+         why: only a file can be read again after a restart\n  \
+         fix: let the syslog daemon write a file, and name that with --source=file:PATH"
+    );
+    Ok(())
 }
 
 fn run_demo(flags: cli::Demo) -> anyhow::Result<ExitCode> {
@@ -334,11 +350,8 @@ impl Visit for Fields {
 
 /// Quoted where it would not be one word; escaped where it would not be one line.
 fn value(text: &str) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let is_word = |c: char| !c.is_whitespace() && !matches!(c, '"' | '=' | '\\') && !is_hidden(c);
+    let is_word =
+        |c: char| !c.is_whitespace() && !matches!(c, '"' | '=' | '\\') && !report::is_hidden(c);
     if !text.is_empty() && text.chars().all(is_word) {
         return text.to_owned();
     }
@@ -349,7 +362,7 @@ fn value(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            c if is_hidden(c) => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if report::is_hidden(c) => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => quoted.push(c),
         }
     }

@@ -18,6 +18,7 @@ use crate::engine::EngineConfig;
 use crate::metrics::Format;
 
 pub use summary::Summary;
+pub use text::is_hidden;
 
 /// What to read, and how to tell it.
 #[derive(Debug, Clone)]

@@ -46,6 +46,6 @@ pub fn what_it_is(tag: &str) -> &'static str {
         "imapproxyd" => "the IMAP proxy of a webmail",
         "" => "lines without a header",
         "_other" => "programs beyond --limit.programs",
-        _ => "not read by this exporter",
+        _ => "not known to this exporter",
     }
 }

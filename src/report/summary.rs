@@ -9,6 +9,10 @@ use super::programs;
 use super::read::ReadAll;
 use crate::metrics::{Frozen, Sample};
 
+/// The software whose lines are read so far.
+const READ: &str = "postfix";
+/// What Postfix writes for a relay where there is no other host.
+const NO_HOSTS: [&str; 3] = ["local", "virtual", "none"];
 /// Stands for all that have no series of their own.
 const OTHER: &str = "_other";
 
@@ -56,6 +60,8 @@ pub struct ProgramLine {
     pub software: String,
     pub lines: u64,
     pub unparsed: u64,
+    /// False: its lines are counted, and tell nothing else.
+    pub is_read: bool,
     pub means: &'static str,
 }
 
@@ -255,6 +261,9 @@ fn destinations(values: &Values, name: &str, label: &str, top: usize) -> Vec<Des
     let mut lines: BTreeMap<String, DestinationLine> = BTreeMap::new();
     values.each(name, |get, value| {
         let name = get(label).to_owned();
+        if label == "relay" && NO_HOSTS.contains(&name.as_str()) {
+            return;
+        }
         let line = lines.entry(name.clone()).or_insert(DestinationLine {
             name,
             sent: 0,
@@ -288,6 +297,8 @@ fn program_lines(values: &Values) -> Vec<ProgramLine> {
                 .entry((program.clone(), software.clone()))
                 .or_insert_with(|| ProgramLine {
                     means: programs::what_it_is(&program),
+                    // "_other" and lines without a header are not one program.
+                    is_read: software == READ || matches!(program.as_str(), OTHER | ""),
                     program,
                     software,
                     lines: 0,

@@ -54,8 +54,16 @@ pub fn write(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
             &summary.accounts_by_recipients,
         )?;
     }
-    destinations(out, "Relays: the hosts that took our mail", &summary.relays)?;
-    destinations(out, "Domains written to", &summary.domains)?;
+    if !summary.accounts_by_recipients.is_empty() {
+        writeln!(
+            out,
+            "sent: to other hosts; refused: recipients that failed at first, each once;\n\
+             new to: recipients it never wrote to before; networks: of its clients, in the\n\
+             hour before the last line"
+        )?;
+    }
+    destinations(out, "Next hops: hosts, filters, commands", &summary.relays)?;
+    destinations(out, "Recipients' domains, ours included", &summary.domains)?;
     ranking(out, "Why mail fails", &summary.failure_reasons)?;
     ranking(
         out,
@@ -71,7 +79,8 @@ pub fn write(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     }
     ranking(out, "Turned away", &summary.rejects)?;
     if summary.connections > 0 {
-        number(out, "of connections", summary.connections)?;
+        title(out, "Connections")?;
+        number(out, "in all", summary.connections)?;
         number(out, "lost in the middle", summary.connections_lost)?;
     }
     programs(summary, out)
@@ -117,8 +126,13 @@ fn programs(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
             shortened(&line.program, NAME_WIDTH)
         };
         writeln!(out, "{:>13}  {name}", grouped(line.lines))?;
-        writeln!(out, "{:15}{}", "", line.means)?;
-        if line.unparsed > 0 {
+        let note = if line.is_read {
+            ""
+        } else {
+            " (counted as lines only)"
+        };
+        writeln!(out, "{:15}{}{note}", "", line.means)?;
+        if line.is_read && line.unparsed > 0 {
             writeln!(
                 out,
                 "{:15}{} of them no rule knows yet",
@@ -233,9 +247,15 @@ fn grouped(value: u64) -> String {
     text
 }
 
+/// What a terminal obeys instead of showing it: controls, and what turns or hides the text around it.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
 fn clean(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
+        .map(|c| if is_hidden(c) { '?' } else { c })
         .collect()
 }
 

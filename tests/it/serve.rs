@@ -9,6 +9,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use maillog_exporter::report::is_hidden;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_maillog_exporter");
 const PATIENCE: Duration = Duration::from_secs(20);
 /// An appended line is in the metrics after this time at most; a busy test machine may be late.
@@ -394,6 +396,8 @@ fn what_cannot_be_served_is_said() {
         "{error}"
     );
     assert!(!error.contains("listening"), "{error}");
+    let (code, _, error) = run(&["serve", "--source=file:/dev/null"]);
+    assert!(code == Some(1) && error.contains("\n  fix: "), "{error}");
 
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("bound").to_string();
@@ -507,10 +511,36 @@ fn reports_of_packed_files_and_of_standard_input() {
     }
 }
 
+/// What a report is about is said where it is said.
+#[test]
+fn titles_of_a_report_tell_what_is_below() {
+    let mut lines = mail("4AAA01", "ann@example.org").replace(
+        "to=<bob@example.com>, relay=mx.example.com[192.0.2.25]:25",
+        "to=<bob@example.com>, relay=none",
+    );
+    let stamp = jiff::Timestamp::now();
+    lines.push_str(&format!(
+        "{stamp} mx1 postfix/smtpd[9]: connect from a.example[192.0.2.1]\n{stamp} mx1 dovecot: hello\n"
+    ));
+    let log = Log::new(&lines);
+    let (code, text, error) = run(&["report", &log.path.display().to_string()]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(!text.contains("Next hops"), "{text}");
+    assert!(
+        text.contains("\nConnections\n-----------\n            1  in all\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("deliveries (counted as lines only)\n"),
+        "{text}"
+    );
+    assert!(text.contains("hour before the last line\n"), "{text}");
+}
+
 /// What came from the network must not speak to a terminal.
 #[test]
 fn control_characters_stay_out_of_the_terminal() {
-    let hostile = "\x1b]0;owned\x07\x1b[2J\u{9b}31m";
+    let hostile = "\x1b]0;owned\x07\x1b[2J\u{9b}31m\u{202e}\u{200b}";
     let mut lines = old_mail("4AAA01", &format!("ann{hostile}@example.org"));
     lines.push_str(&old_mail("4AAA02", "eve@example.org").replace(
         "bob@example.com>, relay=mx.example.com",
@@ -524,11 +554,12 @@ fn control_characters_stay_out_of_the_terminal() {
     for arguments in [
         &["report", "--max-per-user=0", &path][..],
         &["report", "--top=100", &path],
+        &["report", "--format=json", &path],
     ] {
         let (_, text, error) = run(arguments);
         for character in (text + &error).chars() {
             assert!(
-                character == '\n' || !character.is_control(),
+                character == '\n' || !is_hidden(character),
                 "{character:?} in the output of {arguments:?}"
             );
         }
