@@ -40,8 +40,6 @@ METRICS = {
     "maillog_source_up": ("gauge", ["source"]),
     "maillog_source_errors_total": ("counter", ["source"]),
     "maillog_source_last_line_timestamp_seconds": ("gauge", ["source"]),
-    "maillog_source_lost_lines_total": ("counter", ["source", "by"]),
-    "maillog_state_losses_total": ("counter", ["reason"]),
     "maillog_labels_dropped_total": ("counter", ["metric"]),
     "maillog_tracked_messages": ("gauge", []),
     "mail_messages_total": ("counter", ["origin"]),
@@ -122,8 +120,6 @@ class World:
         for provider in ("spamhaus", "microsoft", "google", "barracuda", "other"):
             self.add("mail_blocklisted_total", 0, provider)
         for reason in ("file_shortened", "snapshot_damaged"):
-            self.add("maillog_state_losses_total", 0, reason)
-        self.add("maillog_source_lost_lines_total", 0, "file:/var/log/mail.log", "rsyslog")
         self.add("maillog_source_errors_total", 0, "file:/var/log/mail.log")
         self.put("maillog_build_info", 1, "0.1.0")
 

@@ -148,6 +148,7 @@ REFUSALS = [
     ("Domain not found", "sender_domain"),
     ("Message size exceeds", "size"),
     ("you are not who you say", "helo"),
+    ("unverified address: Address verification in progress", "greylisted"),
     ("unverified address", "unknown_recipient"),
     ("Recipient address rejected: Access denied", ""),  # `reject` at the submission port
     ("no such subjects here", "content"),
